@@ -3,7 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
-import { startPostgres } from '../../src/platform/embedded-postgres.ts';
+import { migrateDatabase } from '../../src/platform/db/migrate.ts';
+import { type EmbeddedPostgres, startPostgres } from '../../src/platform/embedded-postgres.ts';
 
 /** The migrated database that every test file's own database is copied from. */
 export const TEMPLATE = 'tributary_template';
@@ -34,28 +35,29 @@ declare module 'vitest' {
 export default async function startCluster(project: TestProject): Promise<() => Promise<void>> {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'tributary-test-'));
   const server = await startPostgres({ home, settings: SETTINGS });
-  const admin = postgres(server.url('postgres'), { max: 1 });
-  await admin`create database ${admin(TEMPLATE)} owner tributary_owner`;
-  await admin.end();
-  await migrate(server.url(TEMPLATE, 'tributary_owner'));
-
+  const stop = async () => {
+    await server.stop();
+    fs.rmSync(home, { recursive: true, force: true });
+  };
+  try {
+    await makeTemplate(server);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   project.provide('pgPort', server.port);
   project.provide('pgUrls', {
     superuser: server.url('__database__'),
     owner: server.url('__database__', 'tributary_owner'),
     app: server.url('__database__', 'tributary_app'),
   });
-  return async () => {
-    await server.stop();
-    fs.rmSync(home, { recursive: true, force: true });
-  };
+  return stop;
 }
 
-async function migrate(ownerUrl: string): Promise<void> {
-  const file = new URL('../../src/platform/db/migrate.ts', import.meta.url);
-  if (!fs.existsSync(file)) return;
-  const { migrateDatabase } = (await import(file.href)) as {
-    migrateDatabase(ownerUrl: string): Promise<void>;
-  };
-  await migrateDatabase(ownerUrl);
+/** Every connection is closed again: a database that somebody is connected to cannot be copied. */
+async function makeTemplate(server: EmbeddedPostgres): Promise<void> {
+  const admin = postgres(server.url('postgres'), { max: 1 });
+  await admin`create database ${admin(TEMPLATE)} owner tributary_owner`;
+  await admin.end();
+  await migrateDatabase(server.url(TEMPLATE, 'tributary_owner'), new Date());
 }

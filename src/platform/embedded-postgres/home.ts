@@ -45,7 +45,7 @@ export function prepareHome(home: string): string {
     throw new Error(
       `${home} lies under a folder that uid ${ids.uid} cannot enter; choose another with DATA_DIR`,
     );
-  fs.mkdirSync(home, { recursive: true, mode: 0o700 });
+  makeFolder(home);
   const stat = fs.lstatSync(home);
   if (!stat.isDirectory())
     throw new Error(`${home} is not a folder (a link is not followed); choose another with DATA_DIR`);
@@ -69,12 +69,19 @@ export function canEnter(folder: string): boolean {
 
 function canMake(folder: string): boolean {
   try {
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     fs.accessSync(folder, fs.constants.W_OK);
     return true;
   } catch {
     return false;
   }
+}
+
+/** Folders that we make on the way must let the server's account through, whatever our umask is. */
+function makeFolder(folder: string): void {
+  const missing = ancestors(path.resolve(folder)).filter((part) => !fs.existsSync(part));
+  fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (serverAccount().drops) for (const part of missing) fs.chmodSync(part, 0o711);
 }
 
 function ancestors(folder: string): readonly string[] {
