@@ -68,7 +68,8 @@ export interface ActivityInput {
 
 /** Effective-dated: counts for activities with `fromOn <= occurredOn < toOn`; null = open-ended. */
 export interface LinkInput {
-  readonly id: string;
+  /** Ours, for the caller's use: a link's id never changes a result and is not part of the canonical input. */
+  readonly id?: string;
   readonly partnerId: string;
   readonly accountId: string;
   readonly fromOn: string | null;
@@ -133,6 +134,13 @@ export interface Touchpoint {
   readonly type: TouchpointType;
   readonly ruleId: string;
   readonly occurredAt: string;
+}
+/** A touchpoint as the models see it: what they need of its activity, read once. */
+export interface CountedTouchpoint extends Touchpoint {
+  readonly kind: EvidenceKind;
+  readonly occurredOn: string;
+  /** Epoch milliseconds of `occurredAt`. */
+  readonly occurredAtMs: number;
 }
 export interface Exclusion {
   readonly activityId: string;
