@@ -1,0 +1,265 @@
+import type { BitReader, BitWriter } from './bit-stream.ts';
+import { InputFormatError } from './bit-stream.ts';
+import { fromDayNumber, fromEpochMs, toDayNumber, toEpochMs } from './days.ts';
+import type { ActivityInput, DealInput, LinkInput, PartnerInput } from './types.ts';
+
+/** The records of an input as columns of numbers: format version 1 of `input-codec.ts`. */
+
+// Positions are what is written: append, never reorder.
+const STATES = ['open', 'won', 'lost'] as const satisfies readonly DealInput['state'][];
+const KINDS = [
+  'meeting',
+  'call',
+  'email',
+  'note',
+  'task',
+  'association',
+  'field',
+] as const satisfies readonly ActivityInput['kind'][];
+const OUTCOMES = [
+  'done',
+  'planned',
+  'cancelled',
+  'no_show',
+  'bounced',
+  'failed',
+  'unknown',
+] as const satisfies readonly ActivityInput['outcome'][];
+const DIRECTIONS = [null, 'inbound', 'outbound'] as const satisfies readonly ActivityInput['direction'][];
+const TYPES = [
+  'affiliate',
+  'referral',
+  'reseller',
+  'integration',
+  'technology',
+  'distributor',
+  'agency',
+] as const satisfies readonly PartnerInput['type'][];
+const STATUSES = ['active', 'inactive'] as const satisfies readonly PartnerInput['status'][];
+
+/** Where each text and id stands in the tables that were written before. */
+export interface Names {
+  readonly texts: ReadonlyMap<string, number>;
+  readonly accounts: ReadonlyMap<string, number>;
+  readonly partners: ReadonlyMap<string, number>;
+}
+/** The tables themselves, when reading. */
+export interface Lists {
+  readonly texts: readonly string[];
+  readonly accounts: readonly string[];
+  readonly partners: readonly string[];
+}
+
+export function writeDeal(writer: BitWriter, deal: DealInput, names: Names): void {
+  writer.number(STATES.indexOf(deal.state));
+  writer.bits(deal.amountMinor === null ? 0 : 1, 1);
+  if (deal.amountMinor !== null) writeInteger(writer, deal.amountMinor);
+  writer.number(toOptionalIndex(names.texts, deal.currency));
+  writer.number(toOptionalIndex(names.texts, deal.blockedReason));
+  const createdAtMs = toEpochMs(deal.createdAt);
+  writeInstant(writer, createdAtMs, 0);
+  writer.number(zigzag(toDayNumber(deal.createdOn) - dayOf(createdAtMs)));
+  writer.bits(deal.wonAt === null ? 0 : 1, 1);
+  if (deal.wonAt !== null) writeInstant(writer, toEpochMs(deal.wonAt), createdAtMs);
+  writer.number(deal.customerAccountIds.length);
+  writer.column(deal.customerAccountIds.map((id) => toPosition(names.accounts, id)));
+}
+
+export function readDeal(reader: BitReader, id: string, lists: Lists): DealInput {
+  const state = pick(STATES, reader.number());
+  const amountMinor = reader.bits(1) === 1 ? readInteger(reader) : null;
+  const currency = pickOptional(lists.texts, reader.number());
+  const blockedReason = pickOptional(lists.texts, reader.number());
+  const createdAtMs = readInstant(reader, 0);
+  const createdOn = fromDayNumber(unzigzag(reader.number()) + dayOf(createdAtMs));
+  const wonAtMs = reader.bits(1) === 1 ? readInstant(reader, createdAtMs) : null;
+  const customers = reader.column(reader.number());
+  return {
+    id,
+    state,
+    amountMinor,
+    currency,
+    createdOn,
+    createdAt: fromEpochMs(createdAtMs),
+    wonAt: wonAtMs === null ? null : fromEpochMs(wonAtMs),
+    customerAccountIds: customers.map((at) => pick(lists.accounts, at)),
+    blockedReason,
+  };
+}
+
+export function writeLinks(
+  writer: BitWriter,
+  links: readonly LinkInput[],
+  names: Names,
+  anchorDay: number,
+): void {
+  const toDelta = (day: string | null): number =>
+    day === null ? 0 : 1 + zigzag(toDayNumber(day) - anchorDay);
+  writer.number(links.length);
+  writer.column(links.map(({ partnerId }) => toPosition(names.partners, partnerId)));
+  writer.column(links.map(({ accountId }) => toPosition(names.accounts, accountId)));
+  writer.column(links.map(({ fromOn }) => toDelta(fromOn)));
+  writer.column(links.map(({ toOn }) => toDelta(toOn)));
+}
+
+export function readLinks(reader: BitReader, lists: Lists, anchorDay: number): LinkInput[] {
+  const fromDelta = (delta = 0): string | null =>
+    delta === 0 ? null : fromDayNumber(unzigzag(delta - 1) + anchorDay);
+  const count = reader.number();
+  const partners = reader.column(count);
+  const accounts = reader.column(count);
+  const froms = reader.column(count);
+  const tos = reader.column(count);
+  return partners.map((partner, at) => ({
+    partnerId: pick(lists.partners, partner),
+    accountId: pick(lists.accounts, accounts[at]),
+    fromOn: fromDelta(froms[at]),
+    toOn: fromDelta(tos[at]),
+  }));
+}
+
+export function writePartners(writer: BitWriter, partners: readonly PartnerInput[]): void {
+  writer.column(partners.map(({ type }) => TYPES.indexOf(type)));
+  writer.column(partners.map(({ status }) => STATUSES.indexOf(status)));
+}
+
+export function readPartners(reader: BitReader, ids: readonly string[]): PartnerInput[] {
+  const types = reader.column(ids.length);
+  const statuses = reader.column(ids.length);
+  return ids.map((id, at) => ({ id, type: pick(TYPES, types[at]), status: pick(STATUSES, statuses[at]) }));
+}
+
+/** Activities come in the order of their instants: each is told from the one before, the first from the deal. */
+export function writeActivities(
+  writer: BitWriter,
+  activities: readonly ActivityInput[],
+  names: Names,
+  deal: DealInput,
+): void {
+  const occurred = activities.map(({ occurredAt }) => toEpochMs(occurredAt));
+  const seconds = [toEpochMs(deal.createdAt), ...occurred].map(toSeconds);
+  const steps = occurred.map((_, at) => (seconds[at + 1] ?? 0) - (seconds[at] ?? 0));
+  writer.number(zigzag(steps[0] ?? 0));
+  writer.column(steps.slice(1));
+  writer.column(occurred.map(toMilliseconds));
+  writer.column(
+    activities.map(({ occurredOn }, at) => zigzag(toDayNumber(occurredOn) - dayOf(occurred[at] ?? 0))),
+  );
+  const logged = activities.map(({ loggedAt }) => toEpochMs(loggedAt));
+  writer.column(logged.map((ms, at) => zigzag(toSeconds(ms) - (seconds[at + 1] ?? 0))));
+  writer.column(logged.map(toMilliseconds));
+  writer.column(activities.map(({ kind }) => KINDS.indexOf(kind)));
+  writer.column(activities.map(({ outcome }) => OUTCOMES.indexOf(outcome)));
+  writer.column(activities.map(({ direction }) => DIRECTIONS.indexOf(direction)));
+  writer.column(activities.map(({ label }) => toOptionalIndex(names.texts, label)));
+  writer.column(activities.map(({ accountIds }) => accountIds.length));
+  writer.column(
+    activities.flatMap(({ accountIds }) => accountIds.map((id) => toPosition(names.accounts, id))),
+  );
+}
+
+export function readActivities(
+  reader: BitReader,
+  ids: readonly string[],
+  lists: Lists,
+  deal: DealInput,
+): ActivityInput[] {
+  const count = ids.length;
+  const steps = [unzigzag(reader.number()), ...reader.column(Math.max(count - 1, 0))];
+  const fractions = reader.column(count);
+  const days = reader.column(count);
+  const lags = reader.column(count);
+  const lagFractions = reader.column(count);
+  const kinds = reader.column(count);
+  const outcomes = reader.column(count);
+  const directions = reader.column(count);
+  const labels = reader.column(count);
+  const sizes = reader.column(count);
+  const flat = reader.column(sizes.reduce((sum, size) => sum + size, 0));
+  let second = toSeconds(toEpochMs(deal.createdAt));
+  let read = 0;
+  return ids.map((id, at) => {
+    second += steps[at] ?? 0;
+    const occurredAtMs = second * 1000 + (fractions[at] ?? 0);
+    const loggedAtMs = (second + unzigzag(lags[at] ?? 0)) * 1000 + (lagFractions[at] ?? 0);
+    const accounts = flat.slice(read, read + (sizes[at] ?? 0));
+    read += accounts.length;
+    return {
+      id,
+      kind: pick(KINDS, kinds[at]),
+      label: pickOptional(lists.texts, labels[at]),
+      occurredAt: fromEpochMs(occurredAtMs),
+      occurredOn: fromDayNumber(dayOf(occurredAtMs) + unzigzag(days[at] ?? 0)),
+      loggedAt: fromEpochMs(loggedAtMs),
+      outcome: pick(OUTCOMES, outcomes[at]),
+      direction: pick(DIRECTIONS, directions[at]),
+      accountIds: accounts.map((account) => pick(lists.accounts, account)),
+    };
+  });
+}
+/** A signed integer of any size: sign, number of hexadecimal digits, digits. */
+function writeInteger(writer: BitWriter, value: bigint): void {
+  const hex = (value < 0n ? -value : value).toString(16);
+  writer.bits(value < 0n ? 1 : 0, 1);
+  writer.number(hex.length);
+  for (const digit of hex) writer.bits(Number.parseInt(digit, 16), 4);
+}
+
+function readInteger(reader: BitReader): bigint {
+  const negative = reader.bits(1) === 1;
+  let value = 0n;
+  for (let left = reader.number(); left > 0; left--) value = value * 16n + BigInt(reader.bits(4));
+  return negative ? -value : value;
+}
+
+function writeInstant(writer: BitWriter, ms: number, baseMs: number): void {
+  writer.number(zigzag(toSeconds(ms) - toSeconds(baseMs)));
+  writer.bits(toMilliseconds(ms), 10);
+}
+
+function readInstant(reader: BitReader, baseMs: number): number {
+  return (unzigzag(reader.number()) + toSeconds(baseMs)) * 1000 + reader.bits(10);
+}
+
+function toSeconds(ms: number): number {
+  return Math.floor(ms / 1000);
+}
+
+function toMilliseconds(ms: number): number {
+  return ms - toSeconds(ms) * 1000;
+}
+
+/** The UTC day of an instant. */
+function dayOf(ms: number): number {
+  return Math.floor(ms / 86_400_000);
+}
+
+/** 0, −1, 1, −2, 2 … → 0, 1, 2, 3, 4 … */
+function zigzag(value: number): number {
+  return value < 0 ? -2 * value - 1 : 2 * value;
+}
+
+function unzigzag(value: number): number {
+  return value % 2 === 1 ? -(value + 1) / 2 : value / 2;
+}
+
+function pick<T>(list: readonly T[], at: number | undefined): T {
+  const item = at === undefined ? undefined : list[at];
+  if (item === undefined) throw new InputFormatError('a position points nowhere');
+  return item;
+}
+
+function pickOptional(list: readonly string[], at: number | undefined): string | null {
+  return at === 0 ? null : pick(list, at === undefined ? at : at - 1);
+}
+
+function toPosition(positions: ReadonlyMap<string, number>, item: string): number {
+  const at = positions.get(item);
+  if (at === undefined) throw new RangeError(`${item} is not in the table`);
+  return at;
+}
+
+/** 0 = null. */
+function toOptionalIndex(positions: ReadonlyMap<string, number>, item: string | null): number {
+  return item === null ? 0 : toPosition(positions, item) + 1;
+}
