@@ -9,8 +9,19 @@ export type Provider = 'hubspot' | 'salesforce' | 'pipedrive';
 /** What a CRM record is to us. An activity's finer kind is `ActivityKind`. */
 export type RecordKind = 'account' | 'contact' | 'deal' | ActivityKind;
 export type ActivityKind = 'meeting' | 'call' | 'email' | 'note' | 'task';
-export const ACTIVITY_KINDS = ['meeting', 'call', 'email', 'note', 'task'] as const satisfies readonly ActivityKind[];
-export const RECORD_KINDS = ['account', 'contact', 'deal', ...ACTIVITY_KINDS] as const satisfies readonly RecordKind[];
+export const ACTIVITY_KINDS = [
+  'meeting',
+  'call',
+  'email',
+  'note',
+  'task',
+] as const satisfies readonly ActivityKind[];
+export const RECORD_KINDS = [
+  'account',
+  'contact',
+  'deal',
+  ...ACTIVITY_KINDS,
+] as const satisfies readonly RecordKind[];
 
 export interface RecordRef {
   readonly kind: RecordKind;
@@ -245,7 +256,10 @@ export interface Connector {
   /** What changed since `since` (inclusive, at least once), up to now minus the CRM's own index lag. */
   changes(kind: RecordKind, since: Instant, signal: AbortSignal): AsyncIterable<ChangesPage>;
   /** Every live id, for reconciliation; `version` is the CRM's modification instant. */
-  ids(kind: RecordKind, signal: AbortSignal): AsyncIterable<readonly { externalId: string; version: Instant }[]>;
+  ids(
+    kind: RecordKind,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly { externalId: string; version: Instant }[]>;
   /** Present truth by id, batched; a ref that is not there comes back `missing`, never left out. */
   fetch(refs: readonly RecordRef[], signal: AbortSignal): Promise<readonly Snapshot[]>;
   ensureSchema(signal: AbortSignal): Promise<SchemaState>;
@@ -304,7 +318,9 @@ export interface EdgeSource {
     request: RawRequest,
     secrets: readonly string[],
     now: Date,
-  ): Promise<{ readonly ok: true; readonly caller: CardCaller } | { readonly ok: false; readonly reason: string }>;
+  ): Promise<
+    { readonly ok: true; readonly caller: CardCaller } | { readonly ok: false; readonly reason: string }
+  >;
 }
 export class BadNotice extends Error {
   override readonly name = 'BadNotice';

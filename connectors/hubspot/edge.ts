@@ -1,0 +1,196 @@
+import { z } from 'zod';
+import type { CardCaller, ChangeNotice, EdgeSource, RawRequest, RecordRef, Verdict } from '../connector.ts';
+import { BadNotice } from '../connector.ts';
+import { toKind } from './kinds.ts';
+
+const MAX_EVENTS = 100;
+const MAX_SKEW_MS = 300_000;
+
+/** HubSpot documents nearly every field as optional; what we do not name still counts for the delivery key. */
+const IdSchema = z.union([z.string(), z.number()]).transform(String);
+const EventSchema = z.looseObject({
+  subscriptionType: z.string().min(1),
+  portalId: IdSchema,
+  occurredAt: z.number().nonnegative().nullish(),
+  objectId: IdSchema.nullish(),
+  objectTypeId: IdSchema.nullish(),
+  changeSource: z.string().nullish(),
+  sourceId: IdSchema.nullish(),
+  primaryObjectId: IdSchema.nullish(),
+  mergedObjectIds: z.array(IdSchema).nullish(),
+  newObjectId: IdSchema.nullish(),
+  associationType: z.string().nullish(),
+  fromObjectTypeId: IdSchema.nullish(),
+  toObjectTypeId: IdSchema.nullish(),
+  fromObjectId: IdSchema.nullish(),
+  toObjectId: IdSchema.nullish(),
+});
+type HubSpotEvent = z.infer<typeof EventSchema>;
+
+/**
+ * HubSpot's webhooks and card calls. Pure; WebCrypto only.
+ * @param settings `appId`: our app, to recognise echoes of our own writes; without it none is recognised.
+ */
+export function createHubSpotEdge(settings: { readonly appId?: string } = {}): EdgeSource {
+  return {
+    provider: 'hubspot',
+    verify: verifySignature,
+    parse: (body) => parseEvents(body, settings.appId ?? null),
+    verifyCard: async (request, secrets, now) => {
+      const verdict = await verifySignature(request, secrets, now);
+      if (!verdict.ok) return verdict;
+      const caller = readCaller(request.url);
+      return caller === null ? { ok: false, reason: 'no_caller' } : { ok: true, caller };
+    },
+  };
+}
+
+/**
+ * Signature v3: base64(HMAC-SHA256(client secret, method + URI + raw body + timestamp)), the timestamp in
+ * milliseconds and at most five minutes off in either direction. Several secrets: rotation.
+ */
+async function verifySignature(request: RawRequest, secrets: readonly string[], now: Date): Promise<Verdict> {
+  const signature = request.headers['x-hubspot-signature-v3'];
+  const timestamp = request.headers['x-hubspot-request-timestamp'];
+  if (signature === undefined || signature === '') return { ok: false, reason: 'no_signature' };
+  if (timestamp === undefined || !/^\d{13}$/.test(timestamp)) return { ok: false, reason: 'bad_timestamp' };
+  if (Math.abs(now.getTime() - Number(timestamp)) > MAX_SKEW_MS)
+    return { ok: false, reason: 'stale_timestamp' };
+  const given = decodeBase64(signature);
+  if (given === null) return { ok: false, reason: 'bad_signature' };
+  const signed = new TextEncoder().encode(request.method + decodeUri(request.url) + request.body + timestamp);
+  let matches = false;
+  for (const secret of secrets) {
+    if (secret === '') continue;
+    const usage = { name: 'HMAC', hash: 'SHA-256' };
+    const key = await crypto.subtle.importKey('raw', new TextEncoder().encode(secret), usage, false, [
+      'verify',
+    ]);
+    // `verify` compares in constant time.
+    if (await crypto.subtle.verify('HMAC', key, given, signed)) matches = true;
+  }
+  return matches ? { ok: true } : { ok: false, reason: 'bad_signature' };
+}
+
+/** HubSpot signs the URI with exactly these escapes decoded; not %20, %26 or %3D. */
+function decodeUri(url: string): string {
+  return url.replace(/%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)/gi, (escaped) => decodeURIComponent(escaped));
+}
+
+/** SHA-256 in base64 is 43 characters and one `=`; anything else is no signature. */
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
+  if (!/^[A-Za-z0-9+/]{43}=$/.test(text)) return null;
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+async function parseEvents(body: string, appId: string | null): Promise<readonly ChangeNotice[]> {
+  let json: unknown;
+  try {
+    json = JSON.parse(body, keepLongNumbers);
+  } catch (cause) {
+    throw new BadNotice('The body is not JSON.', { cause });
+  }
+  if (!Array.isArray(json) || json.length === 0 || json.length > MAX_EVENTS) {
+    throw new BadNotice(`The body is not a list of 1 to ${MAX_EVENTS} events.`);
+  }
+  return await Promise.all(json.map((raw: unknown) => toNotice(raw, appId)));
+}
+
+/** An id above 2^53 would be rounded, and two different events would get one key. */
+function keepLongNumbers(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  return typeof value === 'number' && !Number.isSafeInteger(value) && context?.source
+    ? context.source
+    : value;
+}
+
+async function toNotice(raw: unknown, appId: string | null): Promise<ChangeNotice> {
+  const parsed = EventSchema.safeParse(raw);
+  if (!parsed.success)
+    throw new BadNotice('An event does not have the documented shape.', { cause: parsed.error });
+  const event = parsed.data;
+  const echo = isEcho(event, appId);
+  return {
+    deliveryKey: await hashEvent(raw),
+    accountExternalId: event.portalId,
+    refs: echo ? [] : toRefs(event),
+    echo,
+    erase: event.subscriptionType === 'contact.privacyDeletion',
+    // Only measures how late we are; an event without a time is as good a hint as any other.
+    occurredAt: new Date(event.occurredAt ?? 0).toISOString(),
+  };
+}
+
+function isEcho(event: HubSpotEvent, appId: string | null): boolean {
+  if (appId === null || event.changeSource !== 'INTEGRATION') return false;
+  return event.sourceId === appId || event.sourceId === `appId:${appId}`;
+}
+
+/** `eventId` is not unique and `attemptNumber` counts deliveries: the key is all the rest. */
+async function hashEvent(raw: unknown): Promise<string> {
+  const { attemptNumber: _, ...event } = raw as Record<string, unknown>;
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(canonicalJson(event)));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** JSON with the keys of every object sorted: the same event gives the same text in whatever order it was written. */
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
+}
+
+/** Records to look at again; none for what we do not read (tickets, products, conversations …). */
+function toRefs(event: HubSpotEvent): readonly RecordRef[] {
+  const dot = event.subscriptionType.indexOf('.');
+  const family = event.subscriptionType.slice(0, dot);
+  const happened = event.subscriptionType.slice(dot + 1);
+  if (happened === 'associationChange') return toAssociationRefs(event);
+  const kind = family === 'object' ? toKind(event.objectTypeId ?? '') : toKind(family);
+  if (kind === null) return [];
+  const ids =
+    happened === 'merge'
+      ? [event.primaryObjectId, ...(event.mergedObjectIds ?? []), event.newObjectId, event.objectId]
+      : [event.objectId];
+  return [...new Set(ids.flatMap((id) => id ?? []))].map((externalId) => ({ kind, externalId }));
+}
+
+/** Old events say `DEAL_TO_COMPANY`, those of `object.*` name both types. */
+function toAssociationRefs(event: HubSpotEvent): readonly RecordRef[] {
+  const [from = '', to = ''] =
+    event.fromObjectTypeId && event.toObjectTypeId
+      ? [event.fromObjectTypeId, event.toObjectTypeId]
+      : (event.associationType ?? '').split('_TO_');
+  const ends = [toRef(from, event.fromObjectId), toRef(to, event.toObjectId)].flatMap((end) => end ?? []);
+  // A company holds nothing about the deals, people and activities on it: reading it again would tell nothing.
+  const telling = ends.filter((end) => end.kind !== 'account');
+  return telling.length > 0 ? telling : ends;
+}
+
+function toRef(objectType: string, externalId: string | null | undefined): RecordRef | null {
+  const kind = toKind(objectType);
+  return kind === null || !externalId ? null : { kind, externalId };
+}
+
+/**
+ * HubSpot's proxy appends `portalId` and `userId` to the URL that it signs. A name given twice means that
+ * somebody put their own before HubSpot's: refused.
+ */
+function readCaller(url: string): CardCaller | null {
+  if (!URL.canParse(url)) return null;
+  const query = new URL(url).searchParams;
+  const single = (name: string) => {
+    const values = query.getAll(name);
+    return values.length === 1 && /^\d+$/.test(values[0] ?? '') ? (values[0] ?? null) : null;
+  };
+  const accountExternalId = single('portalId');
+  const userExternalId = single('userId');
+  if (accountExternalId === null || userExternalId === null) return null;
+  const recordId = single('dealId') ?? single('objectId');
+  const kind = query.has('dealId') ? 'deal' : toKind(query.get('objectTypeId') ?? '0-3');
+  return {
+    accountExternalId,
+    userExternalId,
+    recordRef: recordId === null || kind === null ? null : { kind, externalId: recordId },
+  };
+}
