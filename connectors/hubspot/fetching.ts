@@ -40,7 +40,7 @@ async function fetchKind(
 ): Promise<readonly Snapshot[]> {
   const context: MappingContext = { ...ctx, readAt: ctx.clock.now().toISOString() };
   const [rows, associationsOf] = await Promise.all([
-    readBatch(call, kind, asked, propertiesOf(ctx, kind), false, signal),
+    readBatch(call, toObjectName(kind), asked, propertiesOf(ctx, kind), false, signal),
     readAssociations(call, kind, asked, signal),
   ]);
   const byId = new Map(rows.map((row) => [row.id, row]));
@@ -75,10 +75,9 @@ async function lookAgain(
 
   const notMerged = unanswered.filter((id) => !survivors.has(id));
   const archived = new Map(
-    (await readBatch(call, kind, notMerged, propertiesOf(ctx, kind), true, signal)).map((row) => [
-      row.id,
-      row,
-    ]),
+    (await readBatch(call, toObjectName(kind), notMerged, propertiesOf(ctx, kind), true, signal)).map(
+      (row) => [row.id, row],
+    ),
   );
   const unseen = notMerged.filter((id) => !archived.has(id));
   // A batch may leave out a merged id that a read by itself resolves: the last word before "gone".
@@ -136,13 +135,12 @@ function toGone(
 /** Batch read, 100 ids a call, all calls side by side; ids that HubSpot does not know are simply not in it. */
 export async function readBatch(
   call: CallHubSpot,
-  kind: RecordKind,
+  objectName: string,
   ids: readonly string[],
   properties: readonly string[],
   archived: boolean,
   signal: AbortSignal,
 ): Promise<readonly HubSpotObject[]> {
-  const name = toObjectName(kind);
   const chunks = Array.from({ length: Math.ceil(ids.length / READ_BATCH) }, (_, at) =>
     ids.slice(at * READ_BATCH, (at + 1) * READ_BATCH),
   );
@@ -150,9 +148,9 @@ export async function readBatch(
     chunks.map((chunk) =>
       call(
         {
-          operation: `${name}.batch_read`,
+          operation: `${metricName(objectName)}.batch_read`,
           method: 'POST',
-          path: `/crm/objects/${HUBSPOT_API_VERSION}/${name}/batch/read`,
+          path: `/crm/objects/${HUBSPOT_API_VERSION}/${objectName}/batch/read`,
           ...(archived ? { query: { archived: 'true' } } : {}),
           body: { inputs: chunk.map((id) => ({ id })), properties, propertiesWithHistory: [] },
           schema: BatchReadSchema,
@@ -163,6 +161,11 @@ export async function readBatch(
     ),
   );
   return answers.flatMap((answer) => answer.results);
+}
+
+/** Our own object's id differs from account to account: it is no name for a metric. */
+function metricName(objectName: string): string {
+  return /^[a-z]+$/.test(objectName) ? objectName : 'attribution';
 }
 
 async function readOne(

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type {
   ChangesPage,
   ConnectorContext,
@@ -154,7 +155,7 @@ async function searchOnce(
     signal,
   );
   const ids = answer.results.map((row) => row.id);
-  const rows = fits ? answer.results : await readBatch(call, kind, ids, properties, false, signal);
+  const rows = fits ? answer.results : await readBatch(call, name, ids, properties, false, signal);
   return { rows, more: answer.results.length > 0 && answer.total > answer.results.length };
 }
 
