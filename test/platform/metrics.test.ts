@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createMetrics } from '../../src/platform/metrics.ts';
+import { createMetrics } from '../../src/platform/metrics-node.ts';
 
 test('figures come out under the names that dashboards ask for', async () => {
   const metrics = createMetrics();

@@ -7,7 +7,7 @@ import { NotReady } from '../../../src/platform/http/health.ts';
 import { parseBody, parsePath, parseQuery } from '../../../src/platform/http/input.ts';
 import { problem } from '../../../src/platform/http/problem.ts';
 import { memoryLog } from '../../../src/platform/log.ts';
-import { createMetrics } from '../../../src/platform/metrics.ts';
+import { createMetrics } from '../../../src/platform/metrics-node.ts';
 
 const Body = z.object({ name: z.string(), links: z.array(z.object({ from: z.iso.date() })) });
 
