@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MODELS, PARTNER_TYPES, type RuleSet, TOUCHPOINT_TYPES } from './types.ts';
+import { EVIDENCE_KINDS, MODELS, PARTNER_TYPES, type RuleSet, TOUCHPOINT_TYPES } from './types.ts';
 
 const PPM = 1_000_000;
 /** Ten years; days before the anchor stay four-digit years. */
@@ -7,8 +7,6 @@ const LONGEST_WINDOW_DAYS = 3650;
 /** 10 per day: a touchpoint one day older weighs 0.005 %. More is a slip of the decimal point. */
 const STEEPEST_LAMBDA_PPM = 10 * PPM;
 const MOST_POINTS = 1_000_000;
-
-const KINDS = ['meeting', 'call', 'email', 'note', 'task', 'association', 'field'] as const;
 
 const touchpointType = z.enum(TOUCHPOINT_TYPES, { error: ({ input }) => notATouchpointType(input) });
 
@@ -18,7 +16,7 @@ function notATouchpointType(input: unknown): string {
 
 const evidenceRule = z.strictObject({
   id: z.string().min(1, 'a rule needs an id').max(100),
-  kind: z.enum(KINDS, { error: `must be one of ${KINDS.join(', ')}` }),
+  kind: z.enum(EVIDENCE_KINDS, { error: `must be one of ${EVIDENCE_KINDS.join(', ')}` }),
   labelWords: z
     .array(
       z

@@ -34,7 +34,8 @@ export const PARTNER_TYPES = [
 export type PartnerType = (typeof PARTNER_TYPES)[number];
 
 /** `association` = a label on the deal–company association; `field` = a partner property on the deal. */
-export type EvidenceKind = 'meeting' | 'call' | 'email' | 'note' | 'task' | 'association' | 'field';
+export const EVIDENCE_KINDS = ['meeting', 'call', 'email', 'note', 'task', 'association', 'field'] as const;
+export type EvidenceKind = (typeof EVIDENCE_KINDS)[number];
 
 export interface DealInput {
   readonly id: string;
