@@ -7,7 +7,8 @@ type DatedActivity = Pick<ActivityInput, 'occurredOn' | 'outcome'>;
 /**
  * The anchor of an open deal: the latest day up to `today` on which its answer could have changed, that is the day
  * of something done, or the day after it left the window; before any such day, the deal's creation (never
- * after today). `attribute` says the same for both days, so the input's hash does not change daily.
+ * after today). `attribute` says the same for both days, so the input's hash does not change daily. Give it
+ * activities that touch a linked account: others are harmless, but make the anchor move for nothing.
  * A closed deal is anchored on its close day, whatever today is: the day given comes back.
  */
 export function effectiveAnchor(

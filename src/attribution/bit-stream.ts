@@ -1,7 +1,8 @@
 /**
- * Numbers and texts as bits, most significant first. A *column* is a run of non-negative integers in Exp-Golomb code
- * of order k (ITU-T H.264 §9.1), k being the one that makes this column shortest: close to the entropy of
- * small, skewed numbers, which byte-wise codes followed by deflate are not at some hundred bytes.
+ * Numbers and texts as bits, most significant first. A *column* is a run of non-negative integers in the shortest of
+ * three codes: nothing at all (every value 0), a fixed width (evenly spread values), or Exp-Golomb of the best order k
+ * (ITU-T H.264 §9.1; small, skewed values). At some hundred bytes that comes close to the entropy, which
+ * byte-wise fields followed by deflate do not.
  */
 
 /** Bytes that this version of the format cannot have written. */
@@ -9,15 +10,19 @@ export class InputFormatError extends Error {
   override readonly name = 'InputFormatError';
 }
 
+/** A column starts with the order of its Exp-Golomb code (0–52), or with one of two marks. */
 const ORDER_BITS = 6;
 const LARGEST_ORDER = 52;
+const FIXED_WIDTH = 62;
+const ALL_ZERO = 63;
 
 export interface BitWriter {
-  /** Writes the low `width` (0–48) bits of a non-negative integer. */
+  /** Writes the low `width` (0–53) bits of a non-negative integer. */
   bits(value: number, width: number): void;
   column(values: readonly number[]): void;
   number(value: number): void;
-  text(text: string): void;
+  /** Texts without a separator: their lengths as a column, then UTF-8, 7 bits a byte when all is ASCII. */
+  texts(texts: readonly string[]): void;
   /** Everything written, the last byte filled with zero bits. */
   bytes(): Uint8Array;
 }
@@ -40,43 +45,58 @@ export function createBitWriter(): BitWriter {
     }
   };
   const column = (values: readonly number[]): void => {
-    const order = findOrder(values);
-    bits(order, ORDER_BITS);
+    const code = chooseCode(values);
+    bits(code.mark, ORDER_BITS);
+    if (code.mark === ALL_ZERO) return;
+    if (code.mark === FIXED_WIDTH) {
+      bits(code.width, ORDER_BITS);
+      for (const value of values) bits(value, code.width);
+      return;
+    }
     for (const value of values) {
-      const head = Math.floor(value / 2 ** order) + 1;
+      const head = Math.floor(value / 2 ** code.mark) + 1;
       const length = bitLength(head);
       bits(0, length - 1);
       bits(head, length);
-      bits(value % 2 ** order, order);
+      bits(value % 2 ** code.mark, code.mark);
     }
   };
   return {
     bits,
     column,
     number: (value) => column([value]),
-    text: (text) => {
-      const encoded = new TextEncoder().encode(text);
-      column([encoded.length]);
-      for (const byte of encoded) bits(byte, 8);
+    texts: (texts) => {
+      const encoded = texts.map((text) => new TextEncoder().encode(text));
+      const width = encoded.every((bytesOfText) => bytesOfText.every((byte) => byte < 128)) ? 7 : 8;
+      column(encoded.map(({ length }) => length));
+      bits(width - 7, 1);
+      for (const bytesOfText of encoded) for (const byte of bytesOfText) bits(byte, width);
     },
     bytes: () => Uint8Array.from(used === 0 ? bytes : [...bytes, open << (8 - used)]),
   };
 }
 
-/** The smallest order that gives the shortest code. */
-function findOrder(values: readonly number[]): number {
+interface Code {
+  readonly mark: number;
+  readonly width: number;
+}
+
+/** The shortest code; among equals the fixed width, then the smallest order. */
+function chooseCode(values: readonly number[]): Code {
   let largest = 0;
   for (const value of values) {
     if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a number of a column: ${value}`);
     largest = Math.max(largest, value);
   }
-  let best = { order: 0, cost: Number.POSITIVE_INFINITY };
-  for (let order = 0; order <= bitLength(largest); order++) {
+  if (largest === 0) return { mark: ALL_ZERO, width: 0 };
+  const width = bitLength(largest);
+  let best = { mark: FIXED_WIDTH, cost: ORDER_BITS + values.length * width };
+  for (let order = 0; order <= Math.min(width, LARGEST_ORDER); order++) {
     let cost = 0;
     for (const value of values) cost += 2 * bitLength(Math.floor(value / 2 ** order) + 1) - 1 + order;
-    if (cost < best.cost) best = { order, cost };
+    if (cost < best.cost) best = { mark: order, cost };
   }
-  return best.order;
+  return { mark: best.mark, width };
 }
 
 function bitLength(value: number): number {
@@ -91,7 +111,7 @@ export interface BitReader {
   bits(width: number): number;
   column(count: number): number[];
   number(): number;
-  text(): string;
+  texts(count: number): string[];
   /** Throws InputFormatError unless only the filling of the last byte is left. */
   end(): void;
 }
@@ -114,6 +134,12 @@ export function createBitReader(bytes: Uint8Array): BitReader {
   const column = (count: number): number[] => {
     if (count > bytes.length * 8) throw new InputFormatError('the input ends too early');
     const order = bits(ORDER_BITS);
+    if (order === ALL_ZERO) return Array.from({ length: count }, () => 0);
+    if (order === FIXED_WIDTH) {
+      const width = bits(ORDER_BITS);
+      if (width > LARGEST_ORDER + 1) throw new InputFormatError('a column is too wide');
+      return Array.from({ length: count }, () => bits(width));
+    }
     if (order > LARGEST_ORDER) throw new InputFormatError('a column has an impossible order');
     return Array.from({ length: count }, () => {
       let length = 1;
@@ -128,10 +154,14 @@ export function createBitReader(bytes: Uint8Array): BitReader {
     bits,
     column,
     number,
-    text: () => {
-      const length = number();
-      if (length > bytes.length) throw new InputFormatError('the input ends too early');
-      return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from({ length }, () => bits(8)));
+    texts: (count) => {
+      const lengths = column(count);
+      const width = bits(1) + 7;
+      return lengths.map((length) => {
+        if (length > bytes.length * 2) throw new InputFormatError('the input ends too early');
+        const encoded = Uint8Array.from({ length }, () => bits(width));
+        return new TextDecoder('utf-8', { ignoreBOM: true }).decode(encoded);
+      });
     },
     end: () => {
       const left = bytes.length * 8 - at;

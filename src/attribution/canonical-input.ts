@@ -8,13 +8,15 @@ export class ConflictingInput extends Error {
 }
 
 /**
- * The one form of an input: everything sorted, exact duplicates gone, instants as `…:00.000Z`, link ids left out.
- * Two inputs that say the same have equal canonical forms. Throws ConflictingInput when two rows with one id differ.
+ * The one form of an input: everything sorted, exact duplicates gone, instants as `…:00.000Z`, link ids left out, and
+ * with it all that cannot matter: accounts without a link, activities without such an account, links and partners
+ * that took part in nothing. Two inputs that say the same have equal canonical forms, so that a company nobody linked
+ * joining a meeting is no new run. Throws ConflictingInput when two rows with one id differ.
  */
 export function toCanonicalInput(input: AttributionInput): AttributionInput {
   const activities = input.activities.map(toCanonicalActivity);
   const partners = input.partners.map(({ id, type, status }) => ({ id, type, status }));
-  return {
+  return dropIrrelevant({
     deal: toCanonicalDeal(input.deal),
     activities: dropDuplicates(
       activities.sort((a, b) => compareText(a.occurredAt, b.occurredAt) || compareText(a.id, b.id)),
@@ -27,6 +29,31 @@ export function toCanonicalInput(input: AttributionInput): AttributionInput {
     ),
     ruleSet: input.ruleSet,
     anchorOn: input.anchorOn,
+  });
+}
+
+function dropIrrelevant(input: AttributionInput): AttributionInput {
+  const linked = new Set(input.links.map(({ accountId }) => accountId));
+  const activities = input.activities
+    .map((activity) => ({ ...activity, accountIds: activity.accountIds.filter((id) => linked.has(id)) }))
+    .filter(({ accountIds }) => accountIds.length > 0);
+  const present = new Set(activities.flatMap(({ accountIds }) => accountIds));
+  const partnerIds = new Set(
+    input.links.filter(({ accountId }) => present.has(accountId)).map(({ partnerId }) => partnerId),
+  );
+  // A partner's link to the customer decides about it even when the customer took part in nothing.
+  const customers = new Set(input.deal.customerAccountIds);
+  const links = input.links.filter(
+    ({ partnerId, accountId }) =>
+      partnerIds.has(partnerId) && (present.has(accountId) || customers.has(accountId)),
+  );
+  const named = new Set(links.map(({ accountId }) => accountId));
+  return {
+    ...input,
+    deal: { ...input.deal, customerAccountIds: input.deal.customerAccountIds.filter((id) => named.has(id)) },
+    activities,
+    links,
+    partners: input.partners.filter(({ id }) => partnerIds.has(id)),
   };
 }
 

@@ -32,7 +32,6 @@ export function writeIds(
 ): void {
   const parts = ids.map(toParts);
   const plain = parts.every(({ before, uuid, after }) => uuid !== '' && before === '' && after === '');
-  writer.number(ids.length);
   writer.bits(plain ? 1 : 0, 1);
   if (!plain) {
     writer.column(parts.map(({ before }) => texts.get(before) ?? 0));
@@ -42,8 +41,7 @@ export function writeIds(
   for (const { uuid } of parts) if (uuid !== '') writeUuid(writer, uuid);
 }
 
-export function readIds(reader: BitReader, texts: TextTable): string[] {
-  const count = reader.number();
+export function readIds(reader: BitReader, count: number, texts: TextTable): string[] {
   if (reader.bits(1) === 1) return Array.from({ length: count }, () => readUuid(reader));
   const before = reader.column(count);
   const marks = reader.column(count);

@@ -25,9 +25,9 @@ const DAY_OFFSET = 719_528;
 
 /**
  * The canonical bytes of an input: equal for inputs that say the same, in whatever order. Ids, kinds, labels,
- * instants and amounts; no names or subjects. The rule set stands in it by version only. The caller leaves out
- * activities that touch no linked account; what is given is kept. About 640 bytes at 20 activities of 5 partners;
- * already near its entropy, so deflating it gains nothing to speak of.
+ * instants and amounts; no names or subjects. The rule set stands in it by version only. What cannot matter is left
+ * out (see `toCanonicalInput`). Below 700 bytes at 20 activities of 5 partners, most of it random ids; near its
+ * entropy, so that deflating it gains nothing.
  * Throws ConflictingInput, or RangeError for a malformed day or instant.
  */
 export function encodeInput(input: AttributionInput): Uint8Array {
@@ -39,12 +39,13 @@ export function encodeInput(input: AttributionInput): Uint8Array {
     ...links.map(({ accountId }) => accountId),
     ...activities.flatMap((activity) => activity.accountIds),
   ]);
+  const ids = [deal.id, ...accountIds, ...partnerIds, ...activityIds];
   const texts = distinct([
     '',
     ...[deal.currency, deal.blockedReason, ...activities.map(({ label }) => label)].filter(
       (text) => text !== null,
     ),
-    ...[[deal.id], accountIds, partnerIds, activityIds].flatMap(textsOfIds),
+    ...textsOfIds(ids),
   ]);
   const names: Names = {
     texts: toIndex(texts),
@@ -56,10 +57,17 @@ export function encodeInput(input: AttributionInput): Uint8Array {
   writer.bits(FORMAT_VERSION, 8);
   writer.number(ruleSet.version);
   writer.number(toDayNumber(anchorOn) + DAY_OFFSET);
-  writer.number(texts.length);
-  for (const text of texts) writer.text(text);
-  for (const ids of [[deal.id], accountIds, partnerIds, activityIds]) writeIds(writer, ids, names.texts);
-  writeDeal(writer, deal, names);
+  writer.column([
+    texts.length,
+    accountIds.length,
+    partnerIds.length,
+    activityIds.length,
+    links.length,
+    deal.customerAccountIds.length,
+  ]);
+  writer.texts(texts);
+  writeIds(writer, ids, names.texts);
+  writeDeal(writer, deal, names, toDayNumber(anchorOn));
   writePartners(writer, partners);
   writeLinks(writer, links, names, toDayNumber(anchorOn));
   writeActivities(writer, activities, names, deal);
@@ -79,17 +87,23 @@ export function decodeInput(bytes: Uint8Array, ruleSet: RuleSet): AttributionInp
     throw new InputFormatError(`the input belongs to rule set ${ruleSetVersion}, not ${ruleSet.version}`);
   }
   const anchorDay = reader.number() - DAY_OFFSET;
-  const textCount = reader.number();
-  if (textCount > bytes.length * 8) throw new InputFormatError('the input ends too early');
-  const texts = Array.from({ length: textCount }, () => reader.text());
-  const [dealId] = readIds(reader, texts);
-  const accounts = readIds(reader, texts);
-  const partnerIds = readIds(reader, texts);
-  const activityIds = readIds(reader, texts);
+  const [
+    textCount = 0,
+    accountCount = 0,
+    partnerCount = 0,
+    activityCount = 0,
+    linkCount = 0,
+    customerCount = 0,
+  ] = reader.column(6);
+  const texts = reader.texts(textCount);
+  const ids = readIds(reader, 1 + accountCount + partnerCount + activityCount, texts);
+  const accounts = ids.slice(1, 1 + accountCount);
+  const partnerIds = ids.slice(1 + accountCount, 1 + accountCount + partnerCount);
+  const activityIds = ids.slice(1 + accountCount + partnerCount);
   const lists: Lists = { texts, accounts, partners: partnerIds };
-  const deal = readDeal(reader, dealId ?? '', lists);
+  const deal = readDeal(reader, ids[0] ?? '', customerCount, lists, anchorDay);
   const partners = readPartners(reader, partnerIds);
-  const links = readLinks(reader, lists, anchorDay);
+  const links = readLinks(reader, linkCount, lists, anchorDay);
   const activities = readActivities(reader, activityIds, lists, deal);
   reader.end();
   return { deal, activities, links, partners, ruleSet, anchorOn: fromDayNumber(anchorDay) };

@@ -50,40 +50,44 @@ export interface Lists {
   readonly partners: readonly string[];
 }
 
-export function writeDeal(writer: BitWriter, deal: DealInput, names: Names): void {
-  writer.number(STATES.indexOf(deal.state));
+export function writeDeal(writer: BitWriter, deal: DealInput, names: Names, anchorDay: number): void {
+  const createdAtMs = toEpochMs(deal.createdAt);
+  writer.column([
+    STATES.indexOf(deal.state),
+    toOptionalIndex(names.texts, deal.currency),
+    toOptionalIndex(names.texts, deal.blockedReason),
+    zigzag(toDayNumber(deal.createdOn) - dayOf(createdAtMs)),
+  ]);
+  writeInstant(writer, createdAtMs, anchorDay * DAY_MS);
   writer.bits(deal.amountMinor === null ? 0 : 1, 1);
   if (deal.amountMinor !== null) writeInteger(writer, deal.amountMinor);
-  writer.number(toOptionalIndex(names.texts, deal.currency));
-  writer.number(toOptionalIndex(names.texts, deal.blockedReason));
-  const createdAtMs = toEpochMs(deal.createdAt);
-  writeInstant(writer, createdAtMs, 0);
-  writer.number(zigzag(toDayNumber(deal.createdOn) - dayOf(createdAtMs)));
   writer.bits(deal.wonAt === null ? 0 : 1, 1);
   if (deal.wonAt !== null) writeInstant(writer, toEpochMs(deal.wonAt), createdAtMs);
-  writer.number(deal.customerAccountIds.length);
   writer.column(deal.customerAccountIds.map((id) => toPosition(names.accounts, id)));
 }
 
-export function readDeal(reader: BitReader, id: string, lists: Lists): DealInput {
-  const state = pick(STATES, reader.number());
+export function readDeal(
+  reader: BitReader,
+  id: string,
+  customerCount: number,
+  lists: Lists,
+  anchorDay: number,
+): DealInput {
+  const [state, currencyAt, blockedReasonAt, dayShift = 0] = reader.column(4);
+  const createdAtMs = readInstant(reader, anchorDay * DAY_MS);
   const amountMinor = reader.bits(1) === 1 ? readInteger(reader) : null;
-  const currency = pickOptional(lists.texts, reader.number());
-  const blockedReason = pickOptional(lists.texts, reader.number());
-  const createdAtMs = readInstant(reader, 0);
-  const createdOn = fromDayNumber(unzigzag(reader.number()) + dayOf(createdAtMs));
   const wonAtMs = reader.bits(1) === 1 ? readInstant(reader, createdAtMs) : null;
-  const customers = reader.column(reader.number());
+  const customers = reader.column(customerCount);
   return {
     id,
-    state,
+    state: pick(STATES, state),
     amountMinor,
-    currency,
-    createdOn,
+    currency: pickOptional(lists.texts, currencyAt),
+    createdOn: fromDayNumber(dayOf(createdAtMs) + unzigzag(dayShift)),
     createdAt: fromEpochMs(createdAtMs),
     wonAt: wonAtMs === null ? null : fromEpochMs(wonAtMs),
     customerAccountIds: customers.map((at) => pick(lists.accounts, at)),
-    blockedReason,
+    blockedReason: pickOptional(lists.texts, blockedReasonAt),
   };
 }
 
@@ -95,17 +99,15 @@ export function writeLinks(
 ): void {
   const toDelta = (day: string | null): number =>
     day === null ? 0 : 1 + zigzag(toDayNumber(day) - anchorDay);
-  writer.number(links.length);
   writer.column(links.map(({ partnerId }) => toPosition(names.partners, partnerId)));
   writer.column(links.map(({ accountId }) => toPosition(names.accounts, accountId)));
   writer.column(links.map(({ fromOn }) => toDelta(fromOn)));
   writer.column(links.map(({ toOn }) => toDelta(toOn)));
 }
 
-export function readLinks(reader: BitReader, lists: Lists, anchorDay: number): LinkInput[] {
+export function readLinks(reader: BitReader, count: number, lists: Lists, anchorDay: number): LinkInput[] {
   const fromDelta = (delta = 0): string | null =>
     delta === 0 ? null : fromDayNumber(unzigzag(delta - 1) + anchorDay);
-  const count = reader.number();
   const partners = reader.column(count);
   const accounts = reader.column(count);
   const froms = reader.column(count);
@@ -129,7 +131,10 @@ export function readPartners(reader: BitReader, ids: readonly string[]): Partner
   return ids.map((id, at) => ({ id, type: pick(TYPES, types[at]), status: pick(STATUSES, statuses[at]) }));
 }
 
-/** Activities come in the order of their instants: each is told from the one before, the first from the deal. */
+/**
+ * Activities come in the order of their instants: each is told from the one before, the first from the deal.
+ * Every one has at least one account: the canonical input holds no others.
+ */
 export function writeActivities(
   writer: BitWriter,
   activities: readonly ActivityInput[],
@@ -137,22 +142,24 @@ export function writeActivities(
   deal: DealInput,
 ): void {
   const occurred = activities.map(({ occurredAt }) => toEpochMs(occurredAt));
-  const seconds = [toEpochMs(deal.createdAt), ...occurred].map(toSeconds);
-  const steps = occurred.map((_, at) => (seconds[at + 1] ?? 0) - (seconds[at] ?? 0));
+  const minutes = [toEpochMs(deal.createdAt), ...occurred].map(toMinutes);
+  const steps = occurred.map((_, at) => (minutes[at + 1] ?? 0) - (minutes[at] ?? 0));
   writer.number(zigzag(steps[0] ?? 0));
   writer.column(steps.slice(1));
+  // Meetings stand on full minutes: seconds apart from minutes often cost nothing.
+  writer.column(occurred.map((ms) => toSeconds(ms) - toMinutes(ms) * 60));
   writer.column(occurred.map(toMilliseconds));
   writer.column(
     activities.map(({ occurredOn }, at) => zigzag(toDayNumber(occurredOn) - dayOf(occurred[at] ?? 0))),
   );
   const logged = activities.map(({ loggedAt }) => toEpochMs(loggedAt));
-  writer.column(logged.map((ms, at) => zigzag(toSeconds(ms) - (seconds[at + 1] ?? 0))));
+  writer.column(logged.map((ms, at) => zigzag(toSeconds(ms) - toSeconds(occurred[at] ?? 0))));
   writer.column(logged.map(toMilliseconds));
   writer.column(activities.map(({ kind }) => KINDS.indexOf(kind)));
   writer.column(activities.map(({ outcome }) => OUTCOMES.indexOf(outcome)));
   writer.column(activities.map(({ direction }) => DIRECTIONS.indexOf(direction)));
   writer.column(activities.map(({ label }) => toOptionalIndex(names.texts, label)));
-  writer.column(activities.map(({ accountIds }) => accountIds.length));
+  writer.column(activities.map(({ accountIds }) => accountIds.length - 1));
   writer.column(
     activities.flatMap(({ accountIds }) => accountIds.map((id) => toPosition(names.accounts, id))),
   );
@@ -166,6 +173,7 @@ export function readActivities(
 ): ActivityInput[] {
   const count = ids.length;
   const steps = [unzigzag(reader.number()), ...reader.column(Math.max(count - 1, 0))];
+  const seconds = reader.column(count);
   const fractions = reader.column(count);
   const days = reader.column(count);
   const lags = reader.column(count);
@@ -174,12 +182,13 @@ export function readActivities(
   const outcomes = reader.column(count);
   const directions = reader.column(count);
   const labels = reader.column(count);
-  const sizes = reader.column(count);
+  const sizes = reader.column(count).map((size) => size + 1);
   const flat = reader.column(sizes.reduce((sum, size) => sum + size, 0));
-  let second = toSeconds(toEpochMs(deal.createdAt));
+  let minute = toMinutes(toEpochMs(deal.createdAt));
   let read = 0;
   return ids.map((id, at) => {
-    second += steps[at] ?? 0;
+    minute += steps[at] ?? 0;
+    const second = minute * 60 + (seconds[at] ?? 0);
     const occurredAtMs = second * 1000 + (fractions[at] ?? 0);
     const loggedAtMs = (second + unzigzag(lags[at] ?? 0)) * 1000 + (lagFractions[at] ?? 0);
     const accounts = flat.slice(read, read + (sizes[at] ?? 0));
@@ -221,6 +230,10 @@ function readInstant(reader: BitReader, baseMs: number): number {
   return (unzigzag(reader.number()) + toSeconds(baseMs)) * 1000 + reader.bits(10);
 }
 
+function toMinutes(ms: number): number {
+  return Math.floor(ms / 60_000);
+}
+
 function toSeconds(ms: number): number {
   return Math.floor(ms / 1000);
 }
@@ -229,9 +242,11 @@ function toMilliseconds(ms: number): number {
   return ms - toSeconds(ms) * 1000;
 }
 
+const DAY_MS = 86_400_000;
+
 /** The UTC day of an instant. */
 function dayOf(ms: number): number {
-  return Math.floor(ms / 86_400_000);
+  return Math.floor(ms / DAY_MS);
 }
 
 /** 0, −1, 1, −2, 2 … → 0, 1, 2, 3, 4 … */

@@ -41,7 +41,7 @@ function sayTouchpoint({ type, occurredOn }: CountedTouchpoint): string {
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** `2026-03-12` → `12 Mar 2026`, without asking any locale. */
-export function sayDay(day: string): string {
+function sayDay(day: string): string {
   return `${Number(day.slice(8, 10))} ${MONTHS[Number(day.slice(5, 7)) - 1]} ${day.slice(0, 4)}`;
 }
 
