@@ -12,6 +12,7 @@ import type {
   Credit,
   ModelName,
   ModelResult,
+  Share,
   Touchpoint,
 } from './types.ts';
 
@@ -77,14 +78,17 @@ function creditModel(
 ): ModelResult {
   const { ruleSet } = input;
   const weighting = MODEL_TABLE[model](touchpoints, ruleSet);
+  // Without a house share nothing is scaled: small numbers make exact shares cheap.
   const house = BigInt(ruleSet.houseSharePpm);
+  const whole = house === 0n ? 1n : PPM;
+  const kept = whole - house;
   const earners = [...weighting.partners]
     .filter(([, weight]) => weight > 0n)
     .sort(([a], [b]) => compareText(a, b));
-  if (earners.length === 0 || house >= PPM) return toNothing(amountMinor);
+  if (earners.length === 0 || kept <= 0n) return toNothing(amountMinor);
 
   const totalWeight = earners.reduce((sum, [, weight]) => sum + weight, 0n);
-  const parties: Weighted[] = earners.map(([id, weight]) => ({ id, weight: weight * (PPM - house) }));
+  const parties: Weighted[] = earners.map(([id, weight]) => ({ id, weight: weight * kept }));
   parties.push({ id: REST_ID, weight: totalWeight * house });
   const shares = split(BPS, parties).map(Number);
   const amounts = amountMinor === null ? null : split(amountMinor, parties);
@@ -92,18 +96,18 @@ function creditModel(
   const ownByPartner = groupByPartner(touchpoints, weighting);
   const credits = earners.map(([partnerId, weight], at): Credit => {
     const own = ownByPartner.get(partnerId) ?? [];
-    const share = toShare(weight * (PPM - house), totalWeight * PPM);
+    const share = toShare(weight * kept, totalWeight * whole);
     return {
       partnerId,
       share,
       shareBps: shares[at] ?? 0,
       amountMinor: amounts?.[at] ?? null,
       role: roleOf(own, input),
-      contributions: toContributions(own, share),
+      contributions: toContributions(own, share, { weight, kept, totalWeight: totalWeight * whole }),
       reason: sayReason({
         model,
         touchpoints: own.map(({ touchpoint }) => touchpoint),
-        ofWeight: toShare(weight, totalWeight),
+        ofWeight: { numerator: weight, denominator: totalWeight },
         weight,
         totalWeight,
         partnerCount: weighting.partners.size,
@@ -139,15 +143,30 @@ function groupByPartner(
 }
 
 /** Parts of the deal, heaviest first, that sum to the partner's share exactly; touchpoints without weight are left out. */
-function toContributions(own: readonly OwnTouchpoint[], share: Credit['share']): Credit['contributions'] {
-  const total = own.reduce((sum, { weight }) => sum + weight, 0n);
-  return own
-    .filter(({ weight }) => weight > 0n)
+function toContributions(
+  own: readonly OwnTouchpoint[],
+  share: Share,
+  partner: PartnerPart,
+): Credit['contributions'] {
+  const counted = own.filter(({ weight }) => weight > 0n);
+  if (counted.length === 1)
+    return counted.map(({ touchpoint }) => ({ activityId: touchpoint.activityId, share }));
+  const total = counted.reduce((sum, { weight }) => sum + weight, 0n);
+  // Most models give a partner the sum of its touchpoints' weights: then these are parts of the deal as they stand.
+  const toPart = (weight: bigint): Share =>
+    total === partner.weight
+      ? toShare(weight * partner.kept, partner.totalWeight)
+      : toShare(share.numerator * weight, share.denominator * total);
+  return counted
     .sort((a, b) => compareBigints(b.weight, a.weight))
-    .map(({ touchpoint, weight }) => ({
-      activityId: touchpoint.activityId,
-      share: toShare(share.numerator * weight, share.denominator * total),
-    }));
+    .map(({ touchpoint, weight }) => ({ activityId: touchpoint.activityId, share: toPart(weight) }));
+}
+
+/** `weight · kept / totalWeight` is the partner's share of the deal. */
+interface PartnerPart {
+  readonly weight: bigint;
+  readonly kept: bigint;
+  readonly totalWeight: bigint;
 }
 
 /**

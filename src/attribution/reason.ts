@@ -6,7 +6,7 @@ export interface CreditStory {
   readonly model: ModelName;
   /** All counted touchpoints of this partner, in total order. */
   readonly touchpoints: readonly CountedTouchpoint[];
-  /** The partner's part of the model's weight, before the house share. */
+  /** The partner's part of the model's weight, before the house share; in any terms. */
   readonly ofWeight: Share;
   /** Its own weight and everyone's, as the model counts them. */
   readonly weight: bigint;
