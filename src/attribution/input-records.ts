@@ -1,6 +1,22 @@
 import type { BitReader, BitWriter } from './bit-stream.ts';
-import { InputFormatError } from './bit-stream.ts';
 import { fromDayNumber, fromEpochMs, toDayNumber, toEpochMs } from './days.ts';
+import {
+  DAY_MS,
+  dayOf,
+  pick,
+  pickOptional,
+  readInstant,
+  readInteger,
+  toMilliseconds,
+  toMinutes,
+  toOptionalIndex,
+  toPosition,
+  toSeconds,
+  unzigzag,
+  writeInstant,
+  writeInteger,
+  zigzag,
+} from './input-fields.ts';
 import type { ActivityInput, DealInput, LinkInput, PartnerInput } from './types.ts';
 
 /** The records of an input as columns of numbers: format version 1 of `input-codec.ts`. */
@@ -205,76 +221,4 @@ export function readActivities(
       accountIds: accounts.map((account) => pick(lists.accounts, account)),
     };
   });
-}
-/** A signed integer of any size: sign, number of hexadecimal digits, digits. */
-function writeInteger(writer: BitWriter, value: bigint): void {
-  const hex = (value < 0n ? -value : value).toString(16);
-  writer.bits(value < 0n ? 1 : 0, 1);
-  writer.number(hex.length);
-  for (const digit of hex) writer.bits(Number.parseInt(digit, 16), 4);
-}
-
-function readInteger(reader: BitReader): bigint {
-  const negative = reader.bits(1) === 1;
-  let value = 0n;
-  for (let left = reader.number(); left > 0; left--) value = value * 16n + BigInt(reader.bits(4));
-  return negative ? -value : value;
-}
-
-function writeInstant(writer: BitWriter, ms: number, baseMs: number): void {
-  writer.number(zigzag(toSeconds(ms) - toSeconds(baseMs)));
-  writer.bits(toMilliseconds(ms), 10);
-}
-
-function readInstant(reader: BitReader, baseMs: number): number {
-  return (unzigzag(reader.number()) + toSeconds(baseMs)) * 1000 + reader.bits(10);
-}
-
-function toMinutes(ms: number): number {
-  return Math.floor(ms / 60_000);
-}
-
-function toSeconds(ms: number): number {
-  return Math.floor(ms / 1000);
-}
-
-function toMilliseconds(ms: number): number {
-  return ms - toSeconds(ms) * 1000;
-}
-
-const DAY_MS = 86_400_000;
-
-/** The UTC day of an instant. */
-function dayOf(ms: number): number {
-  return Math.floor(ms / DAY_MS);
-}
-
-/** 0, −1, 1, −2, 2 … → 0, 1, 2, 3, 4 … */
-function zigzag(value: number): number {
-  return value < 0 ? -2 * value - 1 : 2 * value;
-}
-
-function unzigzag(value: number): number {
-  return value % 2 === 1 ? -(value + 1) / 2 : value / 2;
-}
-
-function pick<T>(list: readonly T[], at: number | undefined): T {
-  const item = at === undefined ? undefined : list[at];
-  if (item === undefined) throw new InputFormatError('a position points nowhere');
-  return item;
-}
-
-function pickOptional(list: readonly string[], at: number | undefined): string | null {
-  return at === 0 ? null : pick(list, at === undefined ? at : at - 1);
-}
-
-function toPosition(positions: ReadonlyMap<string, number>, item: string): number {
-  const at = positions.get(item);
-  if (at === undefined) throw new RangeError(`${item} is not in the table`);
-  return at;
-}
-
-/** 0 = null. */
-function toOptionalIndex(positions: ReadonlyMap<string, number>, item: string | null): number {
-  return item === null ? 0 : toPosition(positions, item) + 1;
 }
