@@ -59,5 +59,5 @@ async function makeTemplate(server: EmbeddedPostgres): Promise<void> {
   const admin = postgres(server.url('postgres'), { max: 1 });
   await admin`create database ${admin(TEMPLATE)} owner tributary_owner`;
   await admin.end();
-  await migrateDatabase(server.url(TEMPLATE, 'tributary_owner'), new Date());
+  await migrateDatabase(server.url(TEMPLATE, 'tributary_owner'));
 }

@@ -56,12 +56,13 @@ async function makeCluster(home: string, folder: string, bin: string): Promise<v
   if (ids.uid !== undefined && ids.gid !== undefined)
     for (const file of [data, firstPassword]) fs.chownSync(file, ids.uid, ids.gid);
 
-  await runInitdb(bin, data, firstPassword);
-  fs.rmSync(firstPassword);
   try {
+    await runInitdb(bin, data, firstPassword);
+    fs.rmSync(firstPassword);
     fs.renameSync(fresh, folder);
   } catch (error) {
     fs.rmSync(fresh, { recursive: true, force: true });
+    // Another process that started at the same time may have been first; then its cluster is ours too.
     if (!fs.existsSync(folder)) throw error;
   }
 }
