@@ -321,6 +321,8 @@ export interface EdgeSource {
   ): Promise<
     { readonly ok: true; readonly caller: CardCaller } | { readonly ok: false; readonly reason: string }
   >;
+  /** Where a person opens this record in the CRM. */
+  recordUrl(facts: Pick<AccountFacts, 'recordBaseUrl'>, ref: RecordRef): string;
 }
 export class BadNotice extends Error {
   override readonly name = 'BadNotice';

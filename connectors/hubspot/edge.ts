@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CardCaller, ChangeNotice, EdgeSource, RawRequest, RecordRef, Verdict } from '../connector.ts';
 import { BadNotice } from '../connector.ts';
-import { toKind } from './kinds.ts';
+import { OBJECT_TYPE_IDS, toKind } from './kinds.ts';
 
 const MAX_EVENTS = 100;
 const MAX_SKEW_MS = 300_000;
@@ -42,6 +42,8 @@ export function createHubSpotEdge(settings: { readonly appId?: string } = {}): E
       const caller = readCaller(request.url);
       return caller === null ? { ok: false, reason: 'no_caller' } : { ok: true, caller };
     },
+    recordUrl: (facts, { kind, externalId }) =>
+      `${facts.recordBaseUrl}/record/${OBJECT_TYPE_IDS[kind]}/${encodeURIComponent(externalId)}`,
   };
 }
 

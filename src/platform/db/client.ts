@@ -15,6 +15,12 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** Where a CRM record lives: external ids are unique within one connection. */
+export interface ConnectionKey {
+  readonly organizationId: string;
+  readonly connectionId: string;
+}
+
 /** A transaction that sees one organization. */
 export type Tx = Parameters<Parameters<PostgresJsDatabase['transaction']>[0]>[0];
 

@@ -1,0 +1,249 @@
+import { and, eq, sql } from 'drizzle-orm';
+import type { AccountFacts, Finding, Provider, SchemaState } from '../../connectors/connector.ts';
+import { type ConnectionKey, query, type Tx, toInstant, toInstantOrNull } from '../platform/db/client.ts';
+import { connections, syncPositions } from './tables.ts';
+
+export type ConnectionStatus = 'active' | 'reconnect_needed' | 'misconfigured' | 'uninstalled';
+
+export interface Connection extends ConnectionKey {
+  readonly provider: Provider;
+  readonly accountExternalId: string;
+  readonly status: ConnectionStatus;
+  readonly statusReason: string | null;
+  readonly scopes: readonly string[];
+  readonly facts: AccountFacts | null;
+  readonly schemaState: SchemaState | null;
+  readonly findings: readonly Finding[];
+  readonly partnerFields: readonly string[];
+  readonly createdAt: string;
+}
+
+type Row = typeof connections.$inferSelect;
+const toConnection = (row: Row): Connection => ({
+  organizationId: row.organizationId,
+  connectionId: row.id,
+  provider: row.provider,
+  accountExternalId: row.accountExternalId,
+  status: row.status,
+  statusReason: row.statusReason,
+  scopes: row.scopes,
+  facts: row.facts as AccountFacts | null,
+  schemaState: row.schemaState as SchemaState | null,
+  findings: row.findings as readonly Finding[],
+  partnerFields: row.partnerFields,
+  createdAt: toInstant(row.createdAt),
+});
+const byKey = (key: ConnectionKey) =>
+  and(eq(connections.organizationId, key.organizationId), eq(connections.id, key.connectionId));
+
+export async function findConnection(tx: Tx, key: ConnectionKey): Promise<Connection | null> {
+  const [row] = await tx.select().from(connections).where(byKey(key));
+  return row ? toConnection(row) : null;
+}
+
+export async function listConnections(tx: Tx, organizationId: string): Promise<readonly Connection[]> {
+  const rows = await tx
+    .select()
+    .from(connections)
+    .where(eq(connections.organizationId, organizationId))
+    .orderBy(connections.createdAt);
+  return rows.map(toConnection);
+}
+
+/** Links a CRM account, or takes up again a link that stood before; the id stays the same for one account. */
+export async function saveConnection(
+  tx: Tx,
+  connection: {
+    readonly organizationId: string;
+    readonly provider: Provider;
+    readonly accountExternalId: string;
+    readonly scopes: readonly string[];
+    readonly partnerFields: readonly string[];
+  },
+): Promise<{ readonly connectionId: string; readonly isNew: boolean }> {
+  const [row] = await tx
+    .insert(connections)
+    .values({
+      ...connection,
+      scopes: [...connection.scopes],
+      partnerFields: [...connection.partnerFields],
+      status: 'active',
+    })
+    .onConflictDoUpdate({
+      target: [connections.organizationId, connections.provider, connections.accountExternalId],
+      set: { status: 'active', statusReason: null, scopes: [...connection.scopes], uninstalledAt: null },
+    })
+    .returning({ id: connections.id, isNew: sql<boolean>`(xmax = 0)` });
+  if (row === undefined) throw new Error('a connection was neither inserted nor updated');
+  return { connectionId: row.id, isNew: row.isNew };
+}
+
+/** @returns whether the status changed; an uninstalled connection keeps that status until it is installed again. */
+export async function setConnectionStatus(
+  tx: Tx,
+  key: ConnectionKey,
+  status: ConnectionStatus,
+  reason: string | null,
+  now: Date,
+): Promise<boolean> {
+  const rows = await tx
+    .update(connections)
+    .set({
+      status,
+      statusReason: reason,
+      ...(status === 'uninstalled' ? { uninstalledAt: now.toISOString() } : {}),
+    })
+    .where(
+      and(
+        byKey(key),
+        sql`status <> 'uninstalled' and (status, status_reason) is distinct from (${status}, ${reason})`,
+      ),
+    )
+    .returning({ id: connections.id });
+  return rows.length > 0;
+}
+
+export async function saveFacts(tx: Tx, key: ConnectionKey, facts: AccountFacts, now: Date): Promise<void> {
+  await tx.update(connections).set({ facts, describedAt: now.toISOString() }).where(byKey(key));
+}
+
+export async function saveCheckUp(
+  tx: Tx,
+  key: ConnectionKey,
+  checkUp: { readonly schemaState: SchemaState; readonly findings: readonly Finding[] },
+): Promise<void> {
+  await tx
+    .update(connections)
+    .set({ schemaState: checkUp.schemaState, findings: checkUp.findings })
+    .where(byKey(key));
+}
+
+// ── how far each kind has been read ─────────────────────────────────────────────────────────────────────────
+
+export interface SyncPosition {
+  readonly kind: string;
+  readonly backfill: 'waiting' | 'running' | 'done';
+  readonly cursor: string | null;
+  readonly rowsRead: number;
+  readonly rowsExpected: number | null;
+  readonly watermark: string | null;
+  readonly polledAt: string | null;
+  readonly reconciledAt: string | null;
+  readonly drift: number | null;
+}
+
+export async function listPositions(tx: Tx, key: ConnectionKey): Promise<readonly SyncPosition[]> {
+  const rows = await tx
+    .select()
+    .from(syncPositions)
+    .where(
+      and(
+        eq(syncPositions.organizationId, key.organizationId),
+        eq(syncPositions.connectionId, key.connectionId),
+      ),
+    );
+  return rows.map((row) => ({
+    kind: row.kind,
+    backfill: row.backfill,
+    cursor: row.cursor,
+    rowsRead: row.rowsRead,
+    rowsExpected: row.rowsExpected,
+    watermark: toInstantOrNull(row.watermark),
+    polledAt: toInstantOrNull(row.polledAt),
+    reconciledAt: toInstantOrNull(row.reconciledAt),
+    drift: row.drift,
+  }));
+}
+
+/** Starts (again) the full read of these kinds; what is stored stays, the read brings it up to date. */
+export async function resetPositions(
+  tx: Tx,
+  key: ConnectionKey,
+  kinds: readonly string[],
+  now: Date,
+): Promise<void> {
+  const at = now.toISOString();
+  await tx
+    .insert(syncPositions)
+    .values(
+      kinds.map((kind) => ({
+        organizationId: key.organizationId,
+        connectionId: key.connectionId,
+        kind,
+        watermark: at,
+        backfillStartedAt: at,
+      })),
+    )
+    .onConflictDoUpdate({
+      target: [syncPositions.organizationId, syncPositions.connectionId, syncPositions.kind],
+      set: {
+        backfill: 'waiting',
+        cursor: null,
+        rowsRead: 0,
+        rowsExpected: null,
+        watermark: at,
+        backfillStartedAt: at,
+        backfillEndedAt: null,
+      },
+    });
+}
+
+/** Moves a full read on, in the transaction that stored the page. `cursor: null` = the kind is done. */
+export async function advanceBackfill(
+  tx: Tx,
+  key: ConnectionKey,
+  kind: string,
+  step: { readonly cursor: string | null; readonly rows: number; readonly expected: number | null },
+  now: Date,
+): Promise<void> {
+  await tx.execute(sql`
+    update sync_positions set cursor = ${step.cursor}, rows_read = rows_read + ${step.rows},
+      rows_expected = coalesce(${step.expected}::bigint, rows_expected),
+      backfill = ${step.cursor === null ? 'done' : 'running'},
+      backfill_ended_at = ${step.cursor === null ? now.toISOString() : null}::timestamptz
+    where organization_id = ${key.organizationId}::uuid and connection_id = ${key.connectionId}::uuid and kind = ${kind}`);
+}
+
+/** Raises the watermark, never lowers it; in the transaction that stored the page. */
+export async function raiseWatermark(
+  tx: Tx,
+  key: ConnectionKey,
+  kind: string,
+  completeUntil: string | null,
+  now: Date,
+): Promise<void> {
+  await tx.execute(sql`
+    update sync_positions set watermark = greatest(watermark, ${completeUntil}::timestamptz), polled_at = ${now.toISOString()}::timestamptz
+    where organization_id = ${key.organizationId}::uuid and connection_id = ${key.connectionId}::uuid and kind = ${kind}`);
+}
+
+export async function saveReconciliation(
+  tx: Tx,
+  key: ConnectionKey,
+  kind: string,
+  drift: number,
+  now: Date,
+): Promise<void> {
+  await tx.execute(sql`
+    update sync_positions set reconciled_at = ${now.toISOString()}::timestamptz, drift = ${drift}
+    where organization_id = ${key.organizationId}::uuid and connection_id = ${key.connectionId}::uuid and kind = ${kind}`);
+}
+
+/** Is the first full read over? Until then recompute holds still: half the evidence gives the wrong answer. */
+export async function isBackfilled(tx: Tx, key: ConnectionKey): Promise<boolean> {
+  const rows = await query<{ open: boolean }>(
+    tx,
+    sql`select exists (select from sync_positions where organization_id = ${key.organizationId}::uuid
+      and connection_id = ${key.connectionId}::uuid and backfill <> 'done') as open`,
+  );
+  return rows[0]?.open === false;
+}
+
+/** Lets everything that waits for this connection run now (after a reconnect, or when a full read ended). */
+export async function releaseWork(tx: Tx, key: ConnectionKey, now: Date): Promise<void> {
+  const at = now.toISOString();
+  await tx.execute(sql`
+    update work set run_at = ${at}::timestamptz where organization_id = ${key.organizationId}::uuid
+      and scope_id = ${key.connectionId}::uuid and lane in ('fetch', 'write-back', 'backfill', 'poll', 'check-up')
+      and run_at > ${at}::timestamptz and set_aside_at is null`);
+}

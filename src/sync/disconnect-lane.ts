@@ -1,0 +1,48 @@
+import { recordAudit } from '../identity/audit-store.ts';
+import { withOrganization } from '../platform/db/client.ts';
+import { ReconnectNeeded, Rejected } from '../platform/errors.ts';
+import type { LaneHandler } from '../platform/jobs/run-lane.ts';
+import { findConnection, setConnectionStatus } from './connection-store.ts';
+import { openConnector, type SyncDeps } from './open-connector.ts';
+
+/** Object of the disconnect lane: are our rows and fields to be taken out of the CRM? */
+export const DISCONNECT = { keepTraces: 'keep-traces', removeTraces: 'remove-traces' } as const;
+
+/**
+ * The disconnect lane: takes our traces out of the CRM when asked, gives the grant back, and stops the sync. What was
+ * read stays for its retention time. A grant that is dead already is no reason to stay connected.
+ */
+export function createDisconnectLane(deps: SyncDeps): LaneHandler {
+  return {
+    lane: 'disconnect',
+    batch: 1,
+    leaseMs: 30 * 60_000,
+    handle: async (batch) => {
+      const key = { organizationId: batch.organizationId, connectionId: batch.scopeId };
+      const connection = await withOrganization(deps.db, key.organizationId, (tx) => findConnection(tx, key));
+      if (connection === null || connection.status === 'uninstalled') return new Map();
+      const traces = batch.items.some((item) => item.object === DISCONNECT.removeTraces);
+      let left: string | null = null;
+      try {
+        await openConnector(deps, connection).remove({ traces }, batch.signal);
+      } catch (error) {
+        if (!(error instanceof ReconnectNeeded || error instanceof Rejected)) throw error;
+        left = error.message;
+      }
+      const now = deps.clock.now();
+      await withOrganization(deps.db, key.organizationId, async (tx) => {
+        const reason = left === null ? null : `Something of ours may be left in the CRM: ${left}`;
+        await setConnectionStatus(tx, key, 'uninstalled', reason, now);
+        await recordAudit(tx, {
+          organizationId: key.organizationId,
+          actor: { kind: 'system', id: 'disconnect' },
+          action: 'connection.uninstalled',
+          subject: key.connectionId,
+          details: { traces, left },
+          now,
+        });
+      });
+      return new Map();
+    },
+  };
+}

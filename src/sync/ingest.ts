@@ -1,0 +1,276 @@
+import {
+  type AccountRecord,
+  type ActivityRecord,
+  type ContactRecord,
+  type DealRecord,
+  type RecordRef,
+  type Snapshot,
+  UNKNOWN,
+} from '../../connectors/connector.ts';
+import { eraseContacts, saveAccounts, saveContacts } from '../accounts/store.ts';
+import { findDealsOfContacts, noteActivityReferences, saveActivities } from '../activities/store.ts';
+import { markRecompute } from '../attribution/dirty-store.ts';
+import { AmountRefused, parseDecimal } from '../attribution/money.ts';
+import { type DealRow, findDealIds, saveDeals, saveGoneDeals } from '../deals/store.ts';
+import type { Tx } from '../platform/db/client.ts';
+import { markWork } from '../platform/jobs/work-store.ts';
+import type { Connection } from './connection-store.ts';
+
+export interface IngestOptions {
+  readonly now: Date;
+  /** `true` when the snapshots were read by id: only such a reading may say that a record is there again. */
+  readonly verified: boolean;
+  /** During the first full read: results wait until all evidence is in, and references are followed by the read itself. */
+  readonly backfilling: boolean;
+  /** When the change happened that made us read; for the age of the work it causes. */
+  readonly causedAt?: string;
+}
+
+/**
+ * The one door for records: backfill, poll, fetch, replay and repair all come in here. Stores what is newer and marks, in
+ * the same transaction, every deal whose result may change and every activity worth a look.
+ */
+export async function applySnapshots(
+  tx: Tx,
+  connection: Connection,
+  snapshots: readonly Snapshot[],
+  options: IngestOptions,
+): Promise<void> {
+  const of = (kind: string) => snapshots.filter((s) => s.ref.kind === kind);
+  const dirty = new Set<string>();
+  const add = (ids: readonly string[]) => {
+    for (const id of ids) dirty.add(id);
+  };
+
+  const changedAccounts = await saveAccounts(
+    tx,
+    connection,
+    of('account').map(toAccountRow),
+    options.verified,
+  );
+  await applyContacts(tx, connection, of('contact'), options, add);
+  await applyDeals(tx, connection, of('deal'), options, add);
+  await applyActivities(
+    tx,
+    connection,
+    snapshots.filter((s) => !['account', 'contact', 'deal'].includes(s.ref.kind)),
+    options,
+    add,
+  );
+  await markRecompute(tx, connection.organizationId, { dealIds: [...dirty] }, options);
+  if (!options.backfilling)
+    await markRecompute(
+      tx,
+      connection.organizationId,
+      { connectionId: connection.connectionId, accountExternalIds: changedAccounts },
+      options,
+    );
+}
+
+type AddDeals = (ids: readonly string[]) => void;
+
+async function applyContacts(
+  tx: Tx,
+  connection: Connection,
+  snapshots: readonly Snapshot[],
+  options: IngestOptions,
+  add: AddDeals,
+): Promise<void> {
+  const erased = snapshots.filter((s) => s.status === 'erased').map((s) => s.ref.externalId);
+  if (erased.length > 0) await eraseContacts(tx, connection, erased, options.now);
+  const rows = snapshots.filter((s) => s.status !== 'erased').map(toContactRow);
+  const moved = await saveContacts(tx, connection, rows, options.verified);
+  if (!options.backfilling)
+    add(await findDealIds(tx, connection, await findDealsOfContacts(tx, connection, moved)));
+}
+
+async function applyDeals(
+  tx: Tx,
+  connection: Connection,
+  snapshots: readonly Snapshot[],
+  options: IngestOptions,
+  add: AddDeals,
+): Promise<void> {
+  const present = snapshots.flatMap((s) =>
+    s.status === 'present' && s.record.kind === 'deal' ? [{ snapshot: s, record: s.record }] : [],
+  );
+  add(
+    await saveDeals(
+      tx,
+      connection,
+      present.map(({ snapshot, record }) => toDealRow(snapshot, record, connection)),
+      options.verified,
+    ),
+  );
+  const merged = snapshots.flatMap((s) =>
+    (s.mergedExternalIds ?? []).map((id) => ({
+      ...toGone(s),
+      externalId: id,
+      survivorExternalId: s.ref.externalId,
+    })),
+  );
+  const gone = snapshots.filter((s) => s.status === 'missing' || s.status === 'merged').map(toGone);
+  const wentAway = await saveGoneDeals(tx, connection, onePerDeal([...gone, ...merged]), options.verified);
+  add(wentAway);
+  if (wentAway.length > 0) {
+    const survivors = [...gone, ...merged].flatMap((g) => g.survivorExternalId ?? []);
+    add(await findDealIds(tx, connection, survivors));
+  }
+  const references = await noteActivityReferences(
+    tx,
+    connection,
+    present.map(({ snapshot, record }) => ({
+      externalId: snapshot.ref.externalId,
+      activities: record.activities,
+    })),
+  );
+  if (!options.backfilling) await markFetch(tx, connection, references, options);
+}
+
+async function applyActivities(
+  tx: Tx,
+  connection: Connection,
+  snapshots: readonly Snapshot[],
+  options: IngestOptions,
+  add: AddDeals,
+): Promise<void> {
+  const touched = await saveActivities(tx, connection, snapshots.map(toActivityRow), options.verified);
+  if (!options.backfilling) add(await findDealIds(tx, connection, touched));
+}
+
+/** Marks records to be looked at again, and wakes the connection's fetch lane. */
+export async function markFetch(
+  tx: Tx,
+  connection: { readonly organizationId: string; readonly connectionId: string },
+  references: readonly string[],
+  options: { readonly now: Date; readonly causedAt?: string },
+): Promise<void> {
+  await markWork(
+    tx,
+    { organizationId: connection.organizationId, lane: 'fetch', scopeId: connection.connectionId },
+    references,
+    options.now,
+    options.causedAt === undefined ? {} : { causedAt: options.causedAt },
+  );
+}
+
+export const toReference = (ref: RecordRef): string => `${ref.kind}:${ref.externalId}`;
+
+// ── snapshot → row: pure ────────────────────────────────────────────────────────────────────────────────────
+
+const stamp = (s: Snapshot) => ({ externalId: s.ref.externalId, changedAt: s.changedAt, readAt: s.readAt });
+const survivor = (s: Snapshot) => (s.status === 'merged' ? s.survivorExternalId : null);
+
+function toAccountRow(s: Snapshot) {
+  const record = s.status === 'present' ? (s.record as AccountRecord) : null;
+  return {
+    ...stamp(s),
+    name: record?.name ?? null,
+    domain: record?.domain ?? null,
+    type: record?.type ?? null,
+    parentExternalId: record?.parentExternalId ?? null,
+    deleted: record === null,
+    mergedIntoExternalId: survivor(s),
+  };
+}
+
+function toContactRow(s: Snapshot) {
+  const record = s.status === 'present' ? (s.record as ContactRecord) : null;
+  return {
+    ...stamp(s),
+    email: record?.email ?? null,
+    accountExternalIds: record?.accountExternalIds ?? [],
+    deleted: record === null,
+    mergedIntoExternalId: survivor(s),
+  };
+}
+
+function toActivityRow(s: Snapshot) {
+  const record = s.status === 'present' ? (s.record as ActivityRecord) : null;
+  return {
+    ...stamp(s),
+    kind: s.ref.kind,
+    occurredAt: record?.occurredAt ?? null,
+    loggedAt: record?.loggedAt ?? null,
+    outcome: record?.outcome ?? null,
+    label: record?.label ?? null,
+    direction: record?.direction ?? null,
+    deleted: record === null,
+    dealExternalIds: record?.dealExternalIds ?? [],
+    parties: [
+      ...(record?.contactExternalIds ?? []).map((externalId) => ({ kind: 'contact' as const, externalId })),
+      ...(record?.accountExternalIds ?? []).map((externalId) => ({ kind: 'account' as const, externalId })),
+    ],
+  };
+}
+
+const toGone = (s: Snapshot) => ({ ...stamp(s), survivorExternalId: survivor(s) });
+
+/** One statement must not name a row twice: the word of a merge weighs more than that of a deletion. */
+function onePerDeal(gone: readonly ReturnType<typeof toGone>[]): readonly ReturnType<typeof toGone>[] {
+  const byId = new Map<string, ReturnType<typeof toGone>>();
+  for (const g of gone)
+    if (!byId.has(g.externalId) || g.survivorExternalId !== null) byId.set(g.externalId, g);
+  return [...byId.values()];
+}
+
+/** Money and state become exact or *blocked*; what the CRM did not tell is never taken for zero. */
+export function toDealRow(s: Snapshot, record: DealRecord, connection: Pick<Connection, 'facts'>): DealRow {
+  const state = record.state === UNKNOWN ? null : record.state;
+  const closeAt = record.closeAt === UNKNOWN ? null : record.closeAt;
+  const money = toMoney(record, connection.facts?.currencies ?? {});
+  const blockedReason =
+    state === null
+      ? `The stage "${record.stageId ?? ''}" is not in the CRM's pipelines, or is hidden from the app: open or closed is unknown.`
+      : money.blocked !== null
+        ? money.blocked
+        : state !== 'open' && closeAt === null
+          ? 'The deal is closed but its close date is empty or hidden from the app.'
+          : null;
+  return {
+    ...stamp(s),
+    name: record.name,
+    pipelineId: record.pipelineId,
+    stageId: record.stageId,
+    state,
+    ...money.amount,
+    closeAt,
+    crmCreatedAt: record.createdAt,
+    wonAt: record.wonAt,
+    ownerExternalId: record.ownerExternalId,
+    blockedReason,
+    accounts: record.accounts.flatMap((account) =>
+      ['', ...account.labels].map((label) => ({
+        externalId: account.externalId,
+        label,
+        primary: account.primary && label === '',
+      })),
+    ),
+    fields: Object.entries(record.partnerFields)
+      .filter(([, value]) => value.trim() !== '')
+      .map(([name, value]) => ({ name, value: value.trim() })),
+  };
+}
+
+function toMoney(record: DealRecord, exponents: Readonly<Record<string, number>>) {
+  const none = { amountMinor: null, currency: null, exponent: null };
+  const blocked = (reason: string) => ({ amount: none, blocked: reason });
+  if (record.amount === UNKNOWN)
+    return blocked('The amount is hidden from the app: grant it read access to the field.');
+  if (record.currency === UNKNOWN || record.currency === null)
+    return blocked('The currency is hidden from the app or not set.');
+  const exponent = exponents[record.currency];
+  if (exponent === undefined)
+    return blocked(`The currency ${record.currency} is not among the CRM account's currencies.`);
+  const known = { currency: record.currency, exponent };
+  if (record.amount === null || record.amount.trim() === '')
+    return { amount: { amountMinor: null, ...known }, blocked: null };
+  try {
+    return { amount: { amountMinor: parseDecimal(record.amount, exponent), ...known }, blocked: null };
+  } catch (error) {
+    if (!(error instanceof AmountRefused)) throw error;
+    return blocked(
+      `The amount ${record.amount} is not a number with at most ${exponent} decimals, as ${record.currency} has.`,
+    );
+  }
+}
