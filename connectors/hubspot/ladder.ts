@@ -1,18 +1,11 @@
-import { Rejected } from '../../src/platform/errors.ts';
 import type { Finding, SchemaState } from '../connector.ts';
 import type { CallHubSpot } from './client.ts';
+import { ensureDealFields } from './deal-fields.ts';
 import { OBJECT_TYPE_IDS } from './kinds.ts';
-import type { FieldDefinition } from './our-fields.ts';
-import {
-  compareFields,
-  DEAL_FIELDS,
-  FIELD_GROUP,
-  OBJECT_FIELDS,
-  OBJECT_NAME,
-  toObjectDefinition,
-} from './our-fields.ts';
+import { compareFields, OBJECT_FIELDS, OBJECT_NAME, toObjectDefinition } from './our-fields.ts';
+import { createFields, orRefused, REFUSED, toState, wrongType } from './rung.ts';
 import type { ObjectType } from './schema.ts';
-import { IgnoredSchema, LabelsSchema, LimitSchema, ObjectTypesSchema, PropertiesSchema } from './schema.ts';
+import { IgnoredSchema, LabelsSchema, LimitSchema, ObjectTypesSchema } from './schema.ts';
 import { HUBSPOT_API_VERSION as VERSION } from './version.ts';
 
 const SCHEMAS = `/crm-object-schemas/${VERSION}/schemas`;
@@ -161,107 +154,6 @@ async function findAssociation(call: CallHubSpot, from: string, to: string, sign
   return labels.results.find((type) => !type.label) ?? labels.results[0];
 }
 
-async function ensureDealFields(
-  call: CallHubSpot,
-  findings: Finding[],
-  signal: AbortSignal,
-): Promise<SchemaState | null> {
-  const listed = await orRefused(listDealProperties(call, signal), findings, noDealFields);
-  if (listed === REFUSED) return null;
-  const { missing, unfit } = compareFields(DEAL_FIELDS, listed);
-  if (unfit.length > 0) {
-    findings.push(wrongType('deals', unfit));
-    return null;
-  }
-  if (missing.length > 0) {
-    const made = await orRefused(makeDealFields(call, missing, signal), findings, noDealFields);
-    if (made === REFUSED) return null;
-  }
-  const seen = DEAL_FIELDS.map((field) => `${field.name}:${field.type}`);
-  return await toState('deal_fields', {}, seen, findings);
-}
-
-export async function listDealProperties(call: CallHubSpot, signal: AbortSignal) {
-  const listed = await call(
-    {
-      operation: 'properties.deals.list',
-      path: `/crm/properties/${VERSION}/deals`,
-      schema: PropertiesSchema,
-      repeatable: true,
-    },
-    signal,
-  );
-  return listed.results;
-}
-
-async function makeDealFields(call: CallHubSpot, missing: readonly FieldDefinition[], signal: AbortSignal) {
-  const path = `/crm/properties/${VERSION}/deals/groups`;
-  try {
-    await call(
-      {
-        operation: 'properties.group',
-        path: `${path}/${FIELD_GROUP}`,
-        schema: IgnoredSchema,
-        repeatable: true,
-      },
-      signal,
-    );
-  } catch (error) {
-    if (!(error instanceof Rejected && error.reason === 'not_found')) throw error;
-    const body = { name: FIELD_GROUP, label: 'Partner attribution (Tributary)' };
-    await call(
-      {
-        operation: 'properties.group.create',
-        method: 'POST',
-        path,
-        body,
-        schema: IgnoredSchema,
-        repeatable: false,
-      },
-      signal,
-    );
-  }
-  await createFields(call, 'deals', FIELD_GROUP, missing, signal);
-}
-
-async function createFields(
-  call: CallHubSpot,
-  objectType: string,
-  groupName: string,
-  fields: readonly FieldDefinition[],
-  signal: AbortSignal,
-): Promise<void> {
-  if (fields.length === 0) return;
-  await call(
-    {
-      operation: 'properties.create',
-      method: 'POST',
-      path: `/crm/properties/${VERSION}/${objectType}/batch/create`,
-      body: { inputs: fields.map((field) => ({ ...field, groupName })) },
-      schema: IgnoredSchema,
-      repeatable: false,
-    },
-    signal,
-  );
-}
-
-const REFUSED = Symbol('refused');
-
-/** A refusal by HubSpot becomes a finding and the next rung is tried; everything else is the caller's. */
-async function orRefused<T>(
-  work: Promise<T>,
-  findings: Finding[],
-  explain: (message: string) => Finding,
-): Promise<T | typeof REFUSED> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!(error instanceof Rejected)) throw error;
-    findings.push(explain(error.message));
-    return REFUSED;
-  }
-}
-
 function noCustomObjects(message: string): Finding {
   return {
     severity: 'info',
@@ -269,37 +161,4 @@ function noCustomObjects(message: string): Finding {
     message: `Custom objects cannot be used in this account: credits are written to deal properties. ${message}`,
     fix: 'To get one row for each partner and deal, use an Enterprise subscription and connect again with the custom object permissions.',
   };
-}
-
-function noDealFields(message: string): Finding {
-  return {
-    severity: 'error',
-    code: 'no_deal_fields',
-    message: `Tributary cannot create its deal properties: nothing is written to HubSpot. ${message}`,
-    fix: 'Connect HubSpot again as a super admin and accept the permission to change deal settings.',
-  };
-}
-
-function wrongType(where: string, names: readonly string[]): Finding {
-  return {
-    severity: 'error',
-    code: 'field_type_conflict',
-    message: `On ${where}, ${names.join(', ')} exist with another type than Tributary writes.`,
-    fix: 'Rename or delete these properties in HubSpot, then check again.',
-  };
-}
-
-/** The version is a hash of what stands there, so that it changes when an admin changes it. */
-async function toState(
-  rung: SchemaState['rung'],
-  handle: SchemaState['handle'],
-  seen: readonly string[],
-  findings: readonly Finding[],
-): Promise<SchemaState> {
-  const text = JSON.stringify([rung, Object.entries(handle).sort(), [...seen].sort()]);
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  const version = Array.from(new Uint8Array(digest).slice(0, 16), (byte) =>
-    byte.toString(16).padStart(2, '0'),
-  ).join('');
-  return { rung, version, handle, findings };
 }

@@ -1,6 +1,7 @@
 import { Rejected } from '../../src/platform/errors.ts';
 import type { CallHubSpot } from './client.ts';
-import { findObjectType, listDealProperties } from './ladder.ts';
+import { listDealProperties } from './deal-fields.ts';
+import { findObjectType } from './ladder.ts';
 import { DEAL_FIELDS, FIELD_GROUP } from './our-fields.ts';
 import { IgnoredSchema, ListSchema } from './schema.ts';
 import { HUBSPOT_API_VERSION as VERSION } from './version.ts';

@@ -76,7 +76,8 @@ export const AssociationsSchema = batchOf(
   }),
 );
 export type Association = z.infer<typeof AssociationsSchema>['results'][number]['to'][number];
-export const AssociateSchema = batchOf(z.looseObject({}));
+export const AssociateSchema = batchOf(z.object({ fromObjectId: IdSchema, toObjectId: IdSchema }));
+export const CreatedPropertiesSchema = batchOf(z.unknown());
 export const LabelsSchema = z.object({ results: z.array(AssociationTypeSchema) });
 
 export const AccountDetailsSchema = z.object({

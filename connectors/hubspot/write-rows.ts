@@ -1,14 +1,13 @@
 import type { DesiredDeal, DesiredRow, RowOutcome, SchemaState } from '../connector.ts';
 import type { CallHubSpot } from './client.ts';
-import { OBJECT_TYPE_IDS } from './kinds.ts';
+import { associateRows } from './link-rows.ts';
 import type { Landed } from './narrowing.ts';
 import { sendNarrowed, toRejectedRow } from './narrowing.ts';
 import { KEY_PROPERTY } from './our-fields.ts';
 import type { UpsertResult } from './schema.ts';
-import { AssociateSchema, BatchReadSchema, IgnoredSchema, UpsertSchema } from './schema.ts';
+import { BatchReadSchema, IgnoredSchema, UpsertSchema } from './schema.ts';
 
 const ROWS_PER_CALL = 100;
-const LINKS_PER_CALL = 2_000;
 /**
  * A row that was created and not associated before a crash is no longer new at the next try. Associating is
  * idempotent, so rows of the last day are associated again whenever they are written.
@@ -113,7 +112,7 @@ async function findRowIds(writer: RowWriter, keys: readonly string[]): Promise<R
   return found;
 }
 
-interface Placed {
+export interface Placed {
   readonly dealExternalId: string;
   readonly row: DesiredRow;
 }
@@ -194,76 +193,6 @@ export function toProperties(row: DesiredRow): Readonly<Record<string, string>> 
 
 function isYoung(result: UpsertResult, now: Date): boolean {
   return result.new === true || now.getTime() - new Date(result.createdAt).getTime() < YOUNG_MS;
-}
-
-interface Fresh {
-  readonly placed: Placed;
-  readonly rowId: string;
-}
-
-/** Rows whose association failed, by key: without its deal a row shows nowhere, so it does not count as written. */
-async function associateRows(
-  writer: RowWriter,
-  fresh: readonly Fresh[],
-): Promise<ReadonlyMap<string, Exclude<Landed<never>, { status: 'ok' }>>> {
-  const { dealCategory, dealTypeId, companyCategory, companyTypeId } = writer.schema.handle;
-  const failed = new Map<string, Exclude<Landed<never>, { status: 'ok' }>>();
-  const link = async (
-    to: string,
-    category: string,
-    typeId: string,
-    links: readonly { from: Fresh; toId: string }[],
-  ) => {
-    const landed = await sendNarrowed(
-      links,
-      LINKS_PER_CALL,
-      async (batch): Promise<readonly Landed<null>[]> => {
-        const answer = await writer.call(
-          {
-            operation: `associations.attribution.${to === OBJECT_TYPE_IDS.deal ? 'deals' : 'companies'}.create`,
-            bucket: 'associations',
-            method: 'POST',
-            path: `/crm/associations/${writer.writeVersion}/${writer.schema.handle.objectTypeId}/${to}/batch/create`,
-            body: {
-              inputs: batch.map(({ from, toId }) => ({
-                from: { id: from.rowId },
-                to: { id: toId },
-                types: [{ associationCategory: category, associationTypeId: Number(typeId) }],
-              })),
-            },
-            schema: AssociateSchema,
-            repeatable: true,
-          },
-          writer.signal,
-        );
-        const named = answer.errors.flatMap((error) => Object.values(error.context ?? {}).flat());
-        const error = answer.errors[0];
-        return batch.map(({ from, toId }) =>
-          error !== undefined && (named.length === 0 || named.includes(from.rowId) || named.includes(toId))
-            ? toRejectedRow(error)
-            : { status: 'ok', value: null },
-        );
-      },
-    );
-    links.forEach(({ from }, at) => {
-      const fate = landed[at];
-      if (fate && fate.status !== 'ok') failed.set(from.placed.row.key, fate);
-    });
-  };
-  const toCompanies = fresh.flatMap((from) => {
-    const toId = from.placed.row.partnerAccountExternalId;
-    return toId === null ? [] : [{ from, toId }];
-  });
-  await Promise.all([
-    link(
-      OBJECT_TYPE_IDS.deal,
-      dealCategory ?? '',
-      dealTypeId ?? '',
-      fresh.map((from) => ({ from, toId: from.placed.dealExternalId })),
-    ),
-    link(OBJECT_TYPE_IDS.account, companyCategory ?? '', companyTypeId ?? '', toCompanies),
-  ]);
-  return failed;
 }
 
 function toHeld({ dealExternalId, row }: Placed): RowOutcome {
