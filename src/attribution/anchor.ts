@@ -1,8 +1,9 @@
 import { addDays } from './days.ts';
+import { isUndated } from './evidence.ts';
 import type { ActivityInput, DealInput } from './types.ts';
 
 type DatedDeal = Pick<DealInput, 'state' | 'createdOn'>;
-type DatedActivity = Pick<ActivityInput, 'occurredOn' | 'outcome'>;
+type DatedActivity = Pick<ActivityInput, 'kind' | 'occurredOn' | 'outcome'>;
 
 /**
  * The anchor of an open deal: the latest day up to `today` on which its answer could have changed, that is the day
@@ -44,5 +45,7 @@ export function nextChangeOn(
 function turningDays(activities: readonly DatedActivity[], windowDays: number): readonly string[] {
   return activities
     .filter(({ outcome }) => outcome === 'done')
-    .flatMap(({ occurredOn }) => [occurredOn, addDays(occurredOn, windowDays + 1)]);
+    .flatMap(({ kind, occurredOn }) =>
+      isUndated(kind) ? [occurredOn] : [occurredOn, addDays(occurredOn, windowDays + 1)],
+    );
 }

@@ -26,7 +26,8 @@ export interface Evidence {
  * done, or on an open deal dated after the anchor), `link_not_in_force`, `own_customer` (on that day
  * the partner was linked to the deal's own customer, so it is the customer, whoever took part), `partner_inactive`,
  * `no_matching_rule`, `after_close` (closed deals), `before_window`: the window is the days
- * [anchor − windowDays, anchor], both ends included.
+ * [anchor − windowDays, anchor], both ends included. Labels and fields of a deal carry no date in a CRM and stand for
+ * as long as they are there: no window ends them.
  * Expects a canonical input. Throws RangeError when a link names a partner that is not given.
  */
 export function collectEvidence(input: AttributionInput): Evidence {
@@ -122,9 +123,15 @@ function judge(
   if (partner.status !== 'active') return 'partner_inactive';
   const rule = findRule(context, activity, words, partner);
   if (!rule) return 'no_matching_rule';
+  if (isUndated(activity.kind)) return rule;
   if (day > anchorOn) return 'after_close';
   if (day < context.windowFromOn) return 'before_window';
   return rule;
+}
+
+/** What a CRM states of a deal without saying since when; the caller dates it at the deal's creation. */
+export function isUndated(kind: ActivityInput['kind']): boolean {
+  return kind === 'association' || kind === 'field';
 }
 
 function isInForce(link: LinkInput, day: string): boolean {

@@ -134,3 +134,15 @@ test('the same activity given twice counts once; two versions of it are refused'
 test('a link to a partner nobody gave is a bug, not an empty result', () => {
   expect(() => attribute(makeInput([makeActivity('1', '2026-06-01')], { partners: [] }))).toThrow(RangeError);
 });
+
+test('a label or field of a deal counts however long ago the deal was made: no date is known that could age', () => {
+  const kinds = ['association', 'field', 'meeting'] as const;
+  const input = makeInput(
+    kinds.map((kind) => makeActivity(kind, '2020-01-01', { kind, label: 'referral_partner' })),
+    { ruleSet: { windowDays: 30 } },
+  );
+  expect(counted(input)).toEqual(['association a referral', 'field a referral']);
+  expect(attribute(input).exclusions).toEqual([
+    { activityId: 'meeting', partnerId: 'a', reason: 'before_window' },
+  ]);
+});

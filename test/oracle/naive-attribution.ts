@@ -83,7 +83,9 @@ function findTouches(input: AttributionInput): Touch[] {
         continue;
       if (activity.outcome !== 'done' || partner.status !== 'active') continue;
       const age = daysBetween(activity.occurredOn, input.anchorOn);
-      if (age < 0 || age > input.ruleSet.windowDays) continue;
+      const dated = !['association', 'field'].includes(activity.kind);
+      if (dated && (age < 0 || age > input.ruleSet.windowDays)) continue;
+      if (!dated && input.deal.state === 'open' && age < 0) continue;
       const accounts = input.links
         .filter((link) => link.partnerId === partner.id)
         .filter((link) => link.fromOn === null || daysBetween(link.fromOn, activity.occurredOn) >= 0)
