@@ -71,7 +71,6 @@ test('an Enterprise account gets the custom object, once', async () => {
 test('the version changes when an admin adds a required property', async () => {
   const { connector, schema } = await setUp();
   const table = [...portal.sandbox.portal().tables.values()].find((each) => each.custom !== null);
-  table?.custom?.requiredProperties;
   if (table?.custom)
     Object.assign(table.custom, {
       requiredProperties: [...table.custom.requiredProperties, 'run_id', 'partner'],
@@ -371,4 +370,63 @@ test('leaves its rows standing when asked to', async () => {
   const { tables, installed } = portal.sandbox.portal();
   expect([...tables.values()].find((table) => table.custom !== null)?.liveIds.size).toBe(1);
   expect(installed).toBe(false);
+});
+
+test('after a merge the rows show under the third deal, under their old keys, and can be retired there', async () => {
+  const { connector } = await setUp();
+  const [a = '', b = ''] = newDeals(2);
+  await connector.write([wanted(a, [row(a, 'p1')]), wanted(b, [row(b, 'p1')])], signal);
+  const survivor = control().mergeDeals(PORTAL_ID, a, b);
+  const held = await connector.readBack([survivor], signal);
+  expect(held.map((credit) => credit.key).sort()).toEqual([`${a}:p1`, `${b}:p1`].sort());
+  const retire = held.map(({ key, crmRowId }) => ({ key, crmRowId }));
+  await connector.write([wanted(survivor, [row(survivor, 'p1')], retire)], signal);
+  expect((await connector.readBack([survivor], signal)).map((credit) => credit.key)).toEqual([
+    `${survivor}:p1`,
+  ]);
+});
+
+test('a property that the account itself requires is its configuration, and the admin is told', async () => {
+  const { connector, schema } = await setUp();
+  const objectTypeId = schema.handle.objectTypeId ?? '';
+  const table = portal.sandbox.portal().tables.get(objectTypeId);
+  if (table?.custom)
+    Object.assign(table.custom, {
+      requiredProperties: [...table.custom.requiredProperties, 'hubspot_owner_id'],
+    });
+  const [a = ''] = newDeals(1);
+  const [outcome] = await connector.write([wanted(a, [row(a, 'p1')])], signal);
+  expect(outcome?.result).toMatchObject({
+    status: 'rejected',
+    reason: 'portal_configuration',
+    message: expect.stringContaining('hubspot_owner_id'),
+  });
+  expect(await connector.preflight(signal)).toMatchObject([
+    { code: 'required_property', message: expect.stringContaining('hubspot_owner_id') },
+  ]);
+  expect((await connector.ensureSchema(signal)).version).not.toBe(schema.version);
+});
+
+test('an account may be written with another API version than it is read with', async () => {
+  const { connector } = await setUp({ connector: { writeVersion: '2026-03' } });
+  const [a = ''] = newDeals(1);
+  expect(statuses(await connector.write([wanted(a, [row(a, 'p1')])], signal))).toEqual(['written']);
+  const paths = portal.sandbox.log.calls.map((call) => call.path);
+  expect(paths.some((path) => path.includes('/2026-03/') && path.endsWith('/batch/upsert'))).toBe(true);
+});
+
+test('limits, locks and broken connections on the way: everything is written in the end, once', async () => {
+  const { connector } = await setUp();
+  const deals = newDeals(120);
+  Object.assign(portal.sandbox.knobs.chaos, { serverError: 0.1, locked: 0.1, sparseErrors: 0.5 });
+  const desired = deals.map((deal) => wanted(deal, [row(deal, 'p1'), row(deal, 'p2')]));
+  let outcomes = await connector.write(desired, signal);
+  for (let round = 0; round < 5 && statuses(outcomes).includes('later'); round += 1)
+    outcomes = await connector.write(desired, signal);
+  expect(new Set(statuses(outcomes))).toEqual(new Set(['written']));
+  Object.assign(portal.sandbox.knobs.chaos, { serverError: 0, locked: 0, sparseErrors: 0 });
+  const held = await connector.readBack(deals, signal);
+  expect(held.map((credit) => credit.key).sort()).toEqual(
+    desired.flatMap((deal) => deal.rows.map(({ key }) => key)).sort(),
+  );
 });
