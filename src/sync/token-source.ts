@@ -13,8 +13,8 @@ import {
   holdVersion,
   leaseRefresh,
   openToken,
-  saveRefreshed,
   type StoredTokens,
+  saveRefreshed,
   type TokenKey,
 } from './token-store.ts';
 
@@ -54,7 +54,11 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
   return { tokenFor: (owner, options = {}) => findToken(deps, owner, options.refused) };
 }
 
-async function findToken(deps: TokenSourceDeps, owner: TokenOwner, refused: string | undefined): Promise<string> {
+async function findToken(
+  deps: TokenSourceDeps,
+  owner: TokenOwner,
+  refused: string | undefined,
+): Promise<string> {
   const holder = crypto.randomUUID();
   let waitedFor: StoredTokens | null = null;
   for (;;) {
@@ -63,7 +67,10 @@ async function findToken(deps: TokenSourceDeps, owner: TokenOwner, refused: stri
     if (usable !== null) return usable;
     // Whoever we waited for gave the lease back without a new pair: asking again at once would fail just so.
     if (waitedFor?.version === stored.version && stored.leaseHolder === null)
-      throw new RetryLater('Another process failed to refresh this access just now.', AFTER_OTHERS_FAILURE_MS);
+      throw new RetryLater(
+        'Another process failed to refresh this access just now.',
+        AFTER_OTHERS_FAILURE_MS,
+      );
     const leased = await takeLease(deps, owner, stored, holder);
     const token = leased === null ? null : await refresh(deps, owner, leased, holder);
     if (token !== null) return token;
@@ -133,7 +140,11 @@ async function refresh(
   return saved ? tokens.accessToken : null;
 }
 
-async function askProvider(deps: TokenSourceDeps, owner: TokenOwner, leased: StoredTokens): Promise<TokenSet> {
+async function askProvider(
+  deps: TokenSourceDeps,
+  owner: TokenOwner,
+  leased: StoredTokens,
+): Promise<TokenSet> {
   const refreshToken = await openToken(deps.masterKeys, owner, leased, 'refresh');
   const tokens = await deps
     .oauth(owner.provider)
@@ -173,8 +184,16 @@ async function giveUp(
 
 /** A wrong setting of our app is ours to mend: it is said aloud, and no connection is touched. */
 function reportFailure({ log, metrics }: TokenSourceDeps, owner: TokenOwner, error: unknown): void {
-  if (error instanceof RetryLater) return metrics?.tokenRefreshed('later');
+  if (error instanceof RetryLater) {
+    metrics?.tokenRefreshed('later');
+    return;
+  }
   metrics?.tokenRefreshed('misconfigured');
   const why = error instanceof Misconfigured ? 'our app is refused' : 'an unexpected error';
-  log.error('Token refresh failed', { why, error, connectionId: owner.connectionId, provider: owner.provider });
+  log.error('Token refresh failed', {
+    why,
+    error,
+    connectionId: owner.connectionId,
+    provider: owner.provider,
+  });
 }

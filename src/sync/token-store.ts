@@ -97,10 +97,7 @@ export async function leaseRefresh(
       and(
         byKey(key),
         eq(connectionTokens.version, lease.version),
-        or(
-          isNull(connectionTokens.leaseUntil),
-          lte(connectionTokens.leaseUntil, lease.now.toISOString()),
-        ),
+        or(isNull(connectionTokens.leaseUntil), lte(connectionTokens.leaseUntil, lease.now.toISOString())),
       ),
     )
     .returning();
