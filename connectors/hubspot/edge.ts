@@ -61,7 +61,6 @@ async function verifySignature(request: RawRequest, secrets: readonly string[], 
   const given = decodeBase64(signature);
   if (given === null) return { ok: false, reason: 'bad_signature' };
   const signed = new TextEncoder().encode(request.method + decodeUri(request.url) + request.body + timestamp);
-  let matches = false;
   for (const secret of secrets) {
     if (secret === '') continue;
     const usage = { name: 'HMAC', hash: 'SHA-256' };
@@ -69,9 +68,9 @@ async function verifySignature(request: RawRequest, secrets: readonly string[], 
       'verify',
     ]);
     // `verify` compares in constant time.
-    if (await crypto.subtle.verify('HMAC', key, given, signed)) matches = true;
+    if (await crypto.subtle.verify('HMAC', key, given, signed)) return { ok: true };
   }
-  return matches ? { ok: true } : { ok: false, reason: 'bad_signature' };
+  return { ok: false, reason: 'bad_signature' };
 }
 
 /** HubSpot signs the URI with exactly these escapes decoded; not %20, %26 or %3D. */

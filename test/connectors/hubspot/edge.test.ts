@@ -321,6 +321,11 @@ test('a card call names account, user and record', async () => {
 test('a card call that brings its own portal before HubSpot’s is refused', async () => {
   expect(await card('dealId=42&portalId=2&userId=7&portalId=1')).toEqual({ ok: false, reason: 'no_caller' });
   expect(await card('dealId=42&userId=7')).toEqual({ ok: false, reason: 'no_caller' });
+  expect(await card('dealId=42&userId=7&portalId=1x')).toEqual({ ok: false, reason: 'no_caller' });
+  expect(await card('dealId=42x&userId=7&portalId=1')).toMatchObject({
+    ok: true,
+    caller: { recordRef: null },
+  });
 });
 
 test('a card call whose record was changed after signing is refused', async () => {

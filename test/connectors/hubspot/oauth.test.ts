@@ -80,6 +80,7 @@ test.each([
     'ReconnectNeeded',
   ],
   ['an account that is gone', 400, { status: 'BAD_HUB', error: 'access_denied' }, 'ReconnectNeeded'],
+  ['an account that is gone, by status alone', 400, { status: 'BAD_HUB' }, 'ReconnectNeeded'],
   ['a plain invalid_grant', 400, { error: 'invalid_grant' }, 'ReconnectNeeded'],
   ['a used code', 400, { status: 'BAD_AUTH_CODE' }, 'ReconnectNeeded'],
   ['a wrong verifier', 400, { status: 'BAD_CODE_VERIFIER', error: 'invalid_request' }, 'ReconnectNeeded'],
