@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { startSandboxServer } from './server.ts';
+import { installSubscriptions } from './subscriptions.ts';
+import { seedCompany } from './world.ts';
+
+/**
+ * Serves one sandbox portal alone until Ctrl-C and prints the settings that point the app at it.
+ * `node test/sandbox/hubspot/cli.ts --crm hubspot --port 4010 [--app http://localhost:3000] [--empty]`
+ */
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      crm: { type: 'string', default: 'hubspot' },
+      port: { type: 'string', default: process.env.SANDBOX_PORT ?? '4010' },
+      app: { type: 'string', default: 'http://localhost:3000' },
+      seed: { type: 'string', default: '1' },
+      empty: { type: 'boolean', default: false },
+    },
+  });
+  if (values.crm !== 'hubspot') throw new Error(`this sandbox plays hubspot, not ${values.crm}`);
+  const portalId = 1_000_001;
+  const server = await startSandboxServer({
+    port: Number(values.port),
+    clock: systemClock,
+    seed: Number(values.seed),
+    clientId: 'sandbox-client',
+    clientSecret: 'sandbox-secret',
+    redirectUrls: [`${values.app}/oauth/hubspot/callback`],
+    portals: [{ portalId, name: 'Sandbox portal', timeZone: 'US/Eastern' }],
+    webhooks: { targetUrl: `${values.app}/webhooks/hubspot`, subscriptions: installSubscriptions() },
+  });
+  if (!values.empty) seedCompany(server.sandbox, portalId, { seed: Number(values.seed) });
+  process.stdout.write(
+    [
+      `# A sandbox of HubSpot (portal ${portalId}) listens on ${server.url}. Point the app at it:`,
+      `HUBSPOT_API_URL=${server.url}`,
+      `HUBSPOT_APP_URL=${server.url}`,
+      'HUBSPOT_CLIENT_ID=sandbox-client',
+      'HUBSPOT_CLIENT_SECRET=sandbox-secret',
+      `HUBSPOT_REDIRECT_URL=${values.app}/oauth/hubspot/callback`,
+      `# Webhooks go to ${values.app}/webhooks/hubspot; log and tables: ${server.url}/_sandbox/log`,
+      '',
+    ].join('\n'),
+  );
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void server.close().then(() => process.exit(0)));
+  }
+}
+
+await main();
