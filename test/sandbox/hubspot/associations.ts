@@ -89,6 +89,7 @@ function ends(
   needEdition(call.portal, to);
   return { from, to };
 }
+const isOld = (call: Call): boolean => call.version === 'v4';
 const kindOf = (from: ObjectTable, to: ObjectTable): string => `${from.name}>${to.name}`;
 
 function read(call: Call): Reply {
@@ -159,7 +160,8 @@ function create(call: Call): Reply {
     );
     results.push(pair(from, to, input.from.id, input.to.id, input.known));
   }
-  return batchReply(results, errors, batchTimes(call));
+  // The old path answers 201 here and 204 to an archive; the 2026-09 document says 200 for both.
+  return batchReply(results, errors, batchTimes(call), isOld(call) ? 201 : 200);
 }
 
 function createDefault(call: Call): Reply {
@@ -198,7 +200,7 @@ function archive(call: Call): Reply {
       disassociateRecords(call, { type: from.typeId, id: input.from.id }, { type: to.typeId, id: each.id });
     }
   }
-  return batchReply([], [], batchTimes(call));
+  return isOld(call) ? { status: 204 } : batchReply([], [], batchTimes(call));
 }
 
 function archiveLabels(call: Call): Reply {
@@ -215,7 +217,7 @@ function archiveLabels(call: Call): Reply {
       typeIds,
     );
   }
-  return batchReply([], [], batchTimes(call));
+  return isOld(call) ? { status: 204 } : batchReply([], [], batchTimes(call));
 }
 
 function put(call: Call): Reply {
