@@ -5,14 +5,14 @@ import type { Connector, ConnectorContext, TokenSet } from '../../../connectors/
 import type { HubSpotOptions } from '../../../connectors/hubspot/connector.ts';
 import { createHubSpotConnector } from '../../../connectors/hubspot/connector.ts';
 import { createHubSpotOAuth } from '../../../connectors/hubspot/oauth.ts';
-import type { Knobs, PortalOptions } from '../../sandbox/hubspot/options.ts';
+import type { Knobs, PortalOptions, WebhookOptions } from '../../sandbox/hubspot/options.ts';
 import type { HubSpotSandbox } from '../../sandbox/hubspot/sandbox.ts';
 import { createHubSpotSandbox } from '../../sandbox/hubspot/sandbox.ts';
 import type { Recorded } from './context.ts';
 import { newContext } from './context.ts';
 
 export const PORTAL_ID = 1_000_001;
-const APP = { clientId: 'client', clientSecret: 'secret', redirectUrl: 'http://localhost/callback' };
+export const APP = { clientId: 'client', clientSecret: 'secret', redirectUrl: 'http://localhost/callback' };
 
 export interface TestPortal {
   readonly sandbox: HubSpotSandbox;
@@ -25,14 +25,22 @@ export interface TestPortal {
 
 /** A sandbox portal behind a real port, installed through the real OAuth flow. Time is virtual and shared. */
 export async function startPortal(
-  options: { readonly portal?: Partial<PortalOptions>; readonly knobs?: Partial<Knobs> } = {},
+  options: {
+    readonly portal?: Partial<PortalOptions>;
+    readonly knobs?: Partial<Knobs>;
+    readonly webhooks?: WebhookOptions;
+    /** Time that jumps over every sleep, unless a clock is given. */
+    readonly clock?: ConnectorContext['clock'];
+  } = {},
 ): Promise<TestPortal> {
-  const { ctx: base, recorded } = newContext();
+  const { ctx: made, recorded } = newContext();
+  const base = { ...made, clock: options.clock ?? made.clock };
   const sandbox = createHubSpotSandbox({
     clock: base.clock,
     clientId: APP.clientId,
     clientSecret: APP.clientSecret,
     redirectUrls: [APP.redirectUrl],
+    ...(options.webhooks ? { webhooks: options.webhooks } : {}),
     portals: [
       {
         portalId: PORTAL_ID,
