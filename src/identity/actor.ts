@@ -4,3 +4,9 @@ export interface Actor {
   /** Ours for members and keys; `{provider}:{account}:{user}` for CRM users; a name for operators and the system. */
   readonly id: string;
 }
+
+/** Who changes something, and when. */
+export interface By {
+  readonly actor: Actor;
+  readonly now: Date;
+}

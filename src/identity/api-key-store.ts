@@ -1,7 +1,7 @@
 import { and, eq, isNull, lt, or } from 'drizzle-orm';
 import { equalInConstantTime, newApiKey, parseApiKey } from '../platform/crypto.ts';
 import { type Database, type Tx, withOrganization } from '../platform/db/client.ts';
-import type { Actor } from './actor.ts';
+import type { Actor, By } from './actor.ts';
 import { recordAudit } from './audit-store.ts';
 import { apiKeys } from './tables.ts';
 
@@ -32,7 +32,7 @@ export async function createApiKey(
     /** null = until it is revoked. */
     readonly expiresAt: Date | null;
   },
-  by: { readonly actor: Actor; readonly now: Date },
+  by: By,
 ): Promise<CreatedApiKey> {
   const { organizationId, name } = key;
   const { text, prefix, hash } = await newApiKey();
@@ -63,7 +63,7 @@ export async function createApiKey(
 export async function revokeApiKey(
   tx: Tx,
   key: { readonly organizationId: string; readonly id: string },
-  by: { readonly actor: Actor; readonly now: Date },
+  by: By,
 ): Promise<boolean> {
   const rows = await tx
     .update(apiKeys)

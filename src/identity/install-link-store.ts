@@ -2,7 +2,7 @@ import { and, eq, gt, isNull } from 'drizzle-orm';
 import type { Provider } from '../../connectors/connector.ts';
 import { randomToken, sha256Hex } from '../platform/crypto.ts';
 import { type Database, type Tx, withOrganization } from '../platform/db/client.ts';
-import type { Actor } from './actor.ts';
+import type { By } from './actor.ts';
 import { recordAudit } from './audit-store.ts';
 import { installLinks, organizations } from './tables.ts';
 
@@ -12,7 +12,7 @@ const LIFETIME_MS = 30 * 60_000;
 export async function createInstallLink(
   tx: Tx,
   link: { readonly organizationId: string; readonly provider: Provider; readonly lifetimeMs?: number },
-  by: { readonly actor: Actor; readonly now: Date },
+  by: By,
 ): Promise<{ readonly id: string; readonly token: string; readonly expiresAt: string }> {
   const { organizationId, provider } = link;
   const token = randomToken();

@@ -3,7 +3,7 @@ import { createDefaultRuleSet } from '../attribution/default-rule-set.ts';
 import { applyRuleSet } from '../attribution/rule-set-store.ts';
 import { type Database, query, type Tx, toInstant, withOrganization } from '../platform/db/client.ts';
 import { Rejected } from '../platform/errors.ts';
-import type { Actor } from './actor.ts';
+import type { By } from './actor.ts';
 import { recordAudit } from './audit-store.ts';
 import { members, organizations } from './tables.ts';
 
@@ -23,7 +23,7 @@ export interface Organization {
 export async function createOrganization(
   db: Database,
   organization: { readonly name: string; readonly timeZone: string; readonly historyFromOn?: string },
-  by: { readonly actor: Actor; readonly now: Date },
+  by: By,
 ): Promise<Organization> {
   const organizationId = crypto.randomUUID();
   return withOrganization(db, organizationId, async (tx) => {
@@ -97,7 +97,7 @@ export type MemberRole = (typeof MEMBER_ROLES)[number];
 export async function addMember(
   tx: Tx,
   member: { readonly organizationId: string; readonly email: string; readonly role: MemberRole },
-  by: { readonly actor: Actor; readonly now: Date },
+  by: By,
 ): Promise<{ readonly id: string }> {
   const { organizationId, role } = member;
   const email = member.email.trim().toLowerCase();
@@ -122,7 +122,7 @@ export async function addMember(
 export async function changeMemberRole(
   tx: Tx,
   member: { readonly organizationId: string; readonly id: string; readonly role: MemberRole },
-  by: { readonly actor: Actor; readonly now: Date },
+  by: By,
 ): Promise<boolean> {
   const { organizationId, id, role } = member;
   const rows = await tx
