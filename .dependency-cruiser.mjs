@@ -3,10 +3,10 @@
  * Type-only imports count as arrows too, unless a rule says otherwise.
  */
 
-const COMPOSITION_ROOT = '^src/(node|edge)\\.ts$|^src/cli/';
+const COMPOSITION_ROOT = '^src/(node|edge|compose|start)\\.ts$|^src/cli/';
 const SLICE = '^src/(?!platform/|cli/)([^/]+)/';
 /** Files of the pure slices that are not pure: they touch the database, the queue or HTTP. */
-const SHELL_FILE = '(^|/|-)(store|tables|jobs|routes|recompute)\\.ts$';
+const SHELL_FILE = '(^|/|-)(store|tables|jobs|routes|recompute|card)\\.ts$';
 const PURE_FILE = { path: '^src/(attribution|incentives)/', pathNot: SHELL_FILE };
 /** What runs on Cloudflare Workers; none of it may reach what only Node has. */
 const EDGE = [

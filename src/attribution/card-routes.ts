@@ -1,12 +1,11 @@
-import { Hono } from 'hono';
 import type { Clock } from '../platform/clock.ts';
 import { type Database, withOrganization } from '../platform/db/client.ts';
-import type { HttpEnv } from '../platform/http/app.ts';
+import type { HttpApp } from '../platform/http/app.ts';
 import { problem } from '../platform/http/problem.ts';
 import { findConnection } from '../sync/connection-store.ts';
-import { type Inlet, toRawRequest } from '../sync/webhook-routes.ts';
-import { readCard } from './card.ts';
+import { type Inlet, toRawRequest } from '../sync/inlet.ts';
 import type { CardView } from './card-view.ts';
+import { readCard } from './read-card.ts';
 
 export interface CardDeps {
   readonly db: Database;
@@ -20,8 +19,7 @@ export interface CardDeps {
  * account's connection is looked at. Everything expected is 200 with a state, because card proxies turn other statuses
  * into an error page; only a request that the CRM did not sign is refused.
  */
-export function cardRoutes(deps: CardDeps): Hono<HttpEnv> {
-  const app = new Hono<HttpEnv>();
+export function addCardRoutes(app: HttpApp, deps: CardDeps): void {
   app.get('/cards/deal', async (context) => {
     const now = deps.clock.now();
     const inlet = deps.inlets.hubspot;
@@ -60,5 +58,4 @@ export function cardRoutes(deps: CardDeps): Hono<HttpEnv> {
     }
     return context.json(view);
   });
-  return app;
 }

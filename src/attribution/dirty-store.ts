@@ -94,3 +94,18 @@ export async function releaseHeldDeals(
       and d.connection_id = ${connectionId}::uuid`);
   await wake(tx, recomputeScope(organizationId));
 }
+
+/** Open deals whose result may be another today, in the organization's zone. */
+export async function findExpiredDeals(
+  tx: Tx,
+  organizationId: string,
+  now: Date,
+): Promise<readonly string[]> {
+  const rows = await query<{ deal_id: string }>(
+    tx,
+    sql`select a.deal_id from attributions a join organizations o on o.organization_id = a.organization_id
+      where a.organization_id = ${organizationId}::uuid
+        and a.valid_until_on <= (${now.toISOString()}::timestamptz at time zone o.time_zone)::date`,
+  );
+  return rows.map((r) => r.deal_id);
+}

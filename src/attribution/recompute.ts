@@ -1,13 +1,20 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { sql } from 'drizzle-orm';
-import { query, type Tx, textArray } from '../platform/db/client.ts';
+import type { Tx } from '../platform/db/client.ts';
 import { markWork } from '../platform/jobs/work-store.ts';
 import { effectiveAnchor } from './anchor.ts';
 import { attribute, ENGINE_VERSION } from './attribute.ts';
 import { encodeInput, hashInput } from './input-codec.ts';
 import { type LoadedDeal, loadInputs } from './input-store.ts';
 import { findAppliedRuleSet } from './rule-set-store.ts';
-import { dropResults, findLatestHashes, type NewRun, saveBlocked, saveRuns } from './run-store.ts';
+import {
+  dropResults,
+  findDealsInCrm,
+  findLatestHashes,
+  findToday,
+  type NewRun,
+  saveBlocked,
+  saveRuns,
+} from './run-store.ts';
 import type { AttributionInput, AttributionResult, RuleSet } from './types.ts';
 
 /**
@@ -97,15 +104,6 @@ export function hashResult(result: AttributionResult): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-async function findToday(tx: Tx, organizationId: string, now: Date): Promise<string> {
-  const [row] = await query<{ today: string }>(
-    tx,
-    sql`select (${now.toISOString()}::timestamptz at time zone time_zone)::date::text as today from organizations where organization_id = ${organizationId}::uuid`,
-  );
-  if (row === undefined) throw new Error(`organization ${organizationId} is not there`);
-  return row.today;
-}
-
 /** Marks deals for write-back that have, or had, rows in a CRM; the rest have nothing to say there. */
 async function markWriteBack(
   tx: Tx,
@@ -115,13 +113,11 @@ async function markWriteBack(
   causedAt: string | undefined,
 ): Promise<void> {
   if (items.length === 0) return;
-  const ids = textArray(items.map((item) => item.deal.id));
-  const rows = await query<{ deal_id: string }>(
+  const withRows = await findDealsInCrm(
     tx,
-    sql`select distinct deal_id from credits where organization_id = ${organizationId}::uuid and deal_id::text = any(${ids})
-      union select deal_id from crm_rows where organization_id = ${organizationId}::uuid and deal_id::text = any(${ids})`,
+    organizationId,
+    items.map((item) => item.deal.id),
   );
-  const withRows = new Set(rows.map((r) => r.deal_id));
   for (const [connectionId, group] of Map.groupBy(items, (item) => item.connectionId)) {
     await markWork(
       tx,

@@ -151,3 +151,28 @@ export async function findRun(
     input: decodeInput(Buffer.from(row.input, 'base64'), ruleSet),
   };
 }
+
+/** Today as the organization's calendar has it. */
+export async function findToday(tx: Tx, organizationId: string, now: Date): Promise<string> {
+  const [row] = await query<{ today: string }>(
+    tx,
+    sql`select (${now.toISOString()}::timestamptz at time zone time_zone)::date::text as today from organizations where organization_id = ${organizationId}::uuid`,
+  );
+  if (row === undefined) throw new Error(`organization ${organizationId} is not there`);
+  return row.today;
+}
+
+/** Those of the deals that have, or had, something of ours to show in a CRM. */
+export async function findDealsInCrm(
+  tx: Tx,
+  organizationId: string,
+  dealIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const ids = textArray(dealIds);
+  const rows = await query<{ deal_id: string }>(
+    tx,
+    sql`select deal_id from credits where organization_id = ${organizationId}::uuid and deal_id::text = any(${ids})
+      union select deal_id from crm_rows where organization_id = ${organizationId}::uuid and deal_id::text = any(${ids})`,
+  );
+  return new Set(rows.map((r) => r.deal_id));
+}

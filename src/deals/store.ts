@@ -163,3 +163,16 @@ export async function findDealIds(
   );
   return rows.map((r) => r.id);
 }
+
+/** External ids of deals that something the CRM did not tell keeps from a result. */
+export async function listBlockedDeals(
+  tx: Tx,
+  { organizationId, connectionId }: ConnectionKey,
+): Promise<readonly string[]> {
+  const rows = await query<{ external_id: string }>(
+    tx,
+    sql`select external_id from deals where organization_id = ${organizationId}::uuid and connection_id = ${connectionId}::uuid
+      and blocked_reason is not null and deleted_at is null`,
+  );
+  return rows.map((r) => r.external_id);
+}

@@ -1,9 +1,9 @@
-import { sql } from 'drizzle-orm';
 import type { AccountFacts, Connector, Finding, SchemaState } from '../../connectors/connector.ts';
-import { query, type Tx, withOrganization } from '../platform/db/client.ts';
+import { listBlockedDeals } from '../deals/store.ts';
+import { type Tx, withOrganization } from '../platform/db/client.ts';
 import { Rejected } from '../platform/errors.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
-import { markWork } from '../platform/jobs/work-store.ts';
+import { listSetAsideObjects, markWork } from '../platform/jobs/work-store.ts';
 import { type Connection, releaseWork, saveCheckUp, saveFacts } from './connection-store.ts';
 import { markFetch } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
@@ -68,15 +68,11 @@ async function followUp(tx: Tx, before: Connection, after: CheckUp, now: Date): 
   const { organizationId, connectionId } = before;
   const differs = (a: unknown, b: unknown) => JSON.stringify(a) !== JSON.stringify(b);
   if (before.facts !== null && differs(before.facts, after.facts)) {
-    const blocked = await query<{ external_id: string }>(
-      tx,
-      sql`select external_id from deals where organization_id = ${organizationId}::uuid and connection_id = ${connectionId}::uuid
-        and blocked_reason is not null and deleted_at is null`,
-    );
+    const blocked = await listBlockedDeals(tx, before);
     await markFetch(
       tx,
       before,
-      blocked.map((d) => `deal:${d.external_id}`),
+      blocked.map((externalId) => `deal:${externalId}`),
       { now },
     );
   }
@@ -84,11 +80,7 @@ async function followUp(tx: Tx, before: Connection, after: CheckUp, now: Date): 
   if (before.schemaState?.version !== after.schemaState.version || differs(before.findings, after.findings)) {
     const scope = { organizationId, scopeId: connectionId, lane: 'write-back' } as const;
     const rejected = await forgetRejections(tx, organizationId, { connectionId });
-    const setAside = await query<{ object: string }>(
-      tx,
-      sql`select object from work where organization_id = ${organizationId}::uuid and lane = 'write-back'
-        and scope_id = ${connectionId}::uuid and set_aside_at is not null`,
-    );
-    await markWork(tx, scope, [...rejected.map((r) => r.dealId), ...setAside.map((w) => w.object)], now);
+    const setAside = await listSetAsideObjects(tx, scope);
+    await markWork(tx, scope, [...rejected.map((r) => r.dealId), ...setAside], now);
   }
 }

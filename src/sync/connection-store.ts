@@ -247,3 +247,28 @@ export async function releaseWork(tx: Tx, key: ConnectionKey, now: Date): Promis
       and scope_id = ${key.connectionId}::uuid and lane in ('fetch', 'write-back', 'backfill', 'poll', 'check-up')
       and run_at > ${at}::timestamptz and set_aside_at is null`);
 }
+
+/** Everything of connections uninstalled before then: links first, the rest goes with the connection. */
+export async function forgetUninstalled(tx: Tx, organizationId: string, before: Date): Promise<void> {
+  const old = sql`(select c.id from connections c where c.organization_id = ${organizationId}::uuid
+    and c.status = 'uninstalled' and c.uninstalled_at < ${before.toISOString()}::timestamptz)`;
+  await tx.execute(sql`delete from partner_links l using accounts a where l.organization_id = ${organizationId}::uuid
+    and a.organization_id = l.organization_id and a.id = l.account_id and a.connection_id in ${old}`);
+  await tx.execute(
+    sql`delete from work where organization_id = ${organizationId}::uuid and scope_id in ${old}`,
+  );
+  await tx.execute(
+    sql`delete from connections where organization_id = ${organizationId}::uuid and id in ${old}`,
+  );
+}
+
+export async function savePartnerFields(
+  tx: Tx,
+  key: ConnectionKey,
+  partnerFields: readonly string[],
+): Promise<void> {
+  await tx
+    .update(connections)
+    .set({ partnerFields: [...partnerFields] })
+    .where(byKey(key));
+}

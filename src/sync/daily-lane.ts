@@ -1,8 +1,8 @@
-import { sql } from 'drizzle-orm';
-import { markRecompute } from '../attribution/dirty-store.ts';
-import { query, type Tx, withOrganization } from '../platform/db/client.ts';
+import { findExpiredDeals, markRecompute } from '../attribution/dirty-store.ts';
+import { withOrganization } from '../platform/db/client.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
 import { markWork } from '../platform/jobs/work-store.ts';
+import { forgetUninstalled } from './connection-store.ts';
 import type { SyncDeps } from './open-connector.ts';
 import { forAll, inAWhile } from './with-connection.ts';
 import { forgetRejections } from './write-back-store.ts';
@@ -26,7 +26,7 @@ export function createDailyLane(
         await markRecompute(
           tx,
           organizationId,
-          { dealIds: await findExpired(tx, organizationId, now) },
+          { dealIds: await findExpiredDeals(tx, organizationId, now) },
           { now },
         );
         const attemptedBefore = new Date(now.getTime() - 24 * HOUR_MS);
@@ -43,28 +43,4 @@ export function createDailyLane(
       return forAll(items, inAWhile(now, HOUR_MS));
     },
   };
-}
-
-async function findExpired(tx: Tx, organizationId: string, now: Date): Promise<readonly string[]> {
-  const rows = await query<{ deal_id: string }>(
-    tx,
-    sql`select a.deal_id from attributions a join organizations o on o.organization_id = a.organization_id
-      where a.organization_id = ${organizationId}::uuid
-        and a.valid_until_on <= (${now.toISOString()}::timestamptz at time zone o.time_zone)::date`,
-  );
-  return rows.map((r) => r.deal_id);
-}
-
-/** Everything of connections uninstalled before then: links first, the rest goes with the connection. */
-async function forgetUninstalled(tx: Tx, organizationId: string, before: Date): Promise<void> {
-  const old = sql`(select c.id from connections c where c.organization_id = ${organizationId}::uuid
-    and c.status = 'uninstalled' and c.uninstalled_at < ${before.toISOString()}::timestamptz)`;
-  await tx.execute(sql`delete from partner_links l using accounts a where l.organization_id = ${organizationId}::uuid
-    and a.organization_id = l.organization_id and a.id = l.account_id and a.connection_id in ${old}`);
-  await tx.execute(
-    sql`delete from work where organization_id = ${organizationId}::uuid and scope_id in ${old}`,
-  );
-  await tx.execute(
-    sql`delete from connections where organization_id = ${organizationId}::uuid and id in ${old}`,
-  );
 }

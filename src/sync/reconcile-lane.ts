@@ -1,21 +1,14 @@
-import { sql } from 'drizzle-orm';
-import { ACTIVITY_KINDS, type RecordKind } from '../../connectors/connector.ts';
-import {
-  type ConnectionKey,
-  query,
-  rowsParameter,
-  type Tx,
-  withOrganization,
-} from '../platform/db/client.ts';
+import type { RecordKind } from '../../connectors/connector.ts';
+import { type Tx, withOrganization } from '../platform/db/client.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
 import { markWork } from '../platform/jobs/work-store.ts';
 import { type Connection, saveReconciliation } from './connection-store.ts';
 import { markFetch } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
+import { findDiffering, listLiveIds } from './reconcile-store.ts';
 import { forAll, inAWhile, whenConnected } from './with-connection.ts';
 import { distrustRows, listWrittenDeals, loadWriteBack } from './write-back-store.ts';
 
-const TABLES: Readonly<Record<string, string>> = { account: 'accounts', contact: 'contacts', deal: 'deals' };
 const DEALS_PER_READ = 200;
 
 /**
@@ -73,54 +66,6 @@ async function reconcileRecords(
   });
   if (drift > 0)
     deps.log.warn('reconciliation found differences', { kind, drift, connectionId: connection.connectionId });
-}
-
-const source = (kind: RecordKind) => {
-  const isActivity = (ACTIVITY_KINDS as readonly string[]).includes(kind);
-  return {
-    table: sql.raw(isActivity ? 'activities' : (TABLES[kind] ?? '')),
-    where: isActivity ? sql`and t.kind = ${kind}` : sql``,
-    isActivity,
-  };
-};
-
-/**
- * Ids that stand in the CRM and are unknown, deleted or older here. An unknown activity counts only when it was touched
- * since we watch this kind: older ones without a deal were left out of the full read on purpose.
- */
-async function findDiffering(
-  tx: Tx,
-  key: ConnectionKey,
-  kind: RecordKind,
-  batch: readonly { readonly externalId: string; readonly version: string }[],
-): Promise<readonly string[]> {
-  const { table, where, isActivity } = source(kind);
-  const rows = await query<{ id: string }>(
-    tx,
-    sql`
-    select r.id from jsonb_to_recordset(${rowsParameter(batch.map((b) => ({ id: b.externalId, version: b.version })))}) as r(id text, version timestamptz)
-    left join ${table} t on t.organization_id = ${key.organizationId}::uuid and t.connection_id = ${key.connectionId}::uuid and t.external_id = r.id ${where}
-    left join sync_positions s on s.organization_id = ${key.organizationId}::uuid and s.connection_id = ${key.connectionId}::uuid and s.kind = ${kind}
-    where (t.id is null and (${!isActivity}::boolean or r.version >= s.backfill_started_at))
-      or (t.id is not null and (t.deleted_at is not null or t.changed_at is null or t.changed_at < r.version))`,
-  );
-  return rows.map((r) => r.id);
-}
-
-/** What we hold as live and read before the sweep began. */
-async function listLiveIds(
-  tx: Tx,
-  key: ConnectionKey,
-  kind: RecordKind,
-  before: Date,
-): Promise<readonly string[]> {
-  const { table, where } = source(kind);
-  const rows = await query<{ external_id: string }>(
-    tx,
-    sql`select t.external_id from ${table} t where t.organization_id = ${key.organizationId}::uuid and t.connection_id = ${key.connectionId}::uuid
-      and t.deleted_at is null and t.read_at < ${before.toISOString()}::timestamptz ${where}`,
-  );
-  return rows.map((r) => r.external_id);
 }
 
 /** Reads our own rows back: whatever a person changed, or a lost answer left unclear, is written again. */

@@ -1,16 +1,10 @@
-import { Hono } from 'hono';
-import { BadNotice, type EdgeSource, type RawRequest } from '../../connectors/connector.ts';
+import { BadNotice } from '../../connectors/connector.ts';
 import type { Clock } from '../platform/clock.ts';
-import { type HttpEnv, limitBody } from '../platform/http/app.ts';
+import { type HttpApp, limitBody } from '../platform/http/app.ts';
 import { problem } from '../platform/http/problem.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import { type Inlet, toRawRequest } from './inlet.ts';
 import type { Intake } from './intake.ts';
-
-export interface Inlet {
-  readonly source: EdgeSource;
-  /** Several while one is being rotated. */
-  readonly secrets: readonly string[];
-}
 
 export interface WebhookDeps {
   readonly inlets: Readonly<Record<string, Inlet>>;
@@ -30,8 +24,7 @@ const ACK_WITHIN_MS = 2_000;
  * `POST /webhooks/:provider`: verify the raw bytes, store the hints, answer. 401 forged or stale, 413 too large, 400 not
  * what this CRM sends, 503 our own fault (the CRM tries again); events we skip are acknowledged like the others.
  */
-export function webhookRoutes(deps: WebhookDeps): Hono<HttpEnv> {
-  const app = new Hono<HttpEnv>();
+export function addWebhookRoutes(app: HttpApp, deps: WebhookDeps): void {
   app.post('/webhooks/:provider', limitBody(MAX_WEBHOOK_BYTES), async (context) => {
     const startedAt = performance.now();
     const provider = context.req.param('provider');
@@ -53,18 +46,6 @@ export function webhookRoutes(deps: WebhookDeps): Hono<HttpEnv> {
     deps.metrics?.webhookAcked(provider, (performance.now() - startedAt) / 1000);
     return context.body(null, 204);
   });
-  return app;
-}
-
-/** The request as its sender signed it: on our configured public URL, path and query undecoded. */
-export async function toRawRequest(request: Request, publicUrl: string): Promise<RawRequest> {
-  const asked = new URL(request.url);
-  return {
-    method: request.method,
-    url: publicUrl + request.url.slice(asked.origin.length),
-    headers: Object.fromEntries(request.headers),
-    body: request.method === 'GET' ? '' : await request.text(),
-  };
 }
 
 function within<T>(ms: number, work: Promise<T>): Promise<T> {

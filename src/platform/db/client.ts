@@ -74,7 +74,7 @@ export function rowsParameter(rows: readonly object[]): SQL {
 
 /** A text array as one parameter. */
 export function textArray(values: readonly string[]): SQL {
-  return sql`(select coalesce(array_agg(value), '{}') from jsonb_array_elements_text(${JSON.stringify(values)}::text::jsonb))`;
+  return sql`(select coalesce(array_agg(value), '{}') from jsonb_array_elements_text(${JSON.stringify(values)}::text::jsonb))::text[]`;
 }
 
 /** PostgreSQL's `2026-11-20 10:00:00.123+00` (the session runs in UTC) as `2026-11-20T10:00:00.123Z`. */

@@ -169,3 +169,13 @@ export async function listSetAside(
     setAsideAt: toInstant(r.set_aside_at),
   }));
 }
+
+/** Objects of one lane that wait for a person. */
+export async function listSetAsideObjects(tx: Tx, scope: WorkScope): Promise<readonly string[]> {
+  const rows = await query<{ object: string }>(
+    tx,
+    sql`select object from work where organization_id = ${scope.organizationId}::uuid and lane = ${scope.lane}
+      and scope_id = ${scope.scopeId}::uuid and set_aside_at is not null order by object`,
+  );
+  return rows.map((r) => r.object);
+}
