@@ -1,19 +1,19 @@
 import { parseArgs } from 'node:util';
-import { systemClock } from '../../../src/platform/clock.ts';
-import { startSandboxServer } from './server.ts';
-import { installSubscriptions } from './subscriptions.ts';
-import { seedCompany } from './world.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { startSandboxServer } from './hubspot/server.ts';
+import { installSubscriptions } from './hubspot/subscriptions.ts';
+import { seedCompany } from './hubspot/world.ts';
 
 /**
  * Serves one sandbox portal alone until Ctrl-C and prints the settings that point the app at it.
- * `node test/sandbox/hubspot/cli.ts --crm hubspot --port 4010 [--app http://localhost:3000] [--empty]`
+ * `npm run sandbox -- --crm hubspot --port 4010 [--app http://localhost:8080] [--empty]`
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       crm: { type: 'string', default: 'hubspot' },
       port: { type: 'string', default: process.env.SANDBOX_PORT ?? '4010' },
-      app: { type: 'string', default: 'http://localhost:3000' },
+      app: { type: 'string', default: 'http://localhost:8080' },
       seed: { type: 'string', default: '1' },
       empty: { type: 'boolean', default: false },
     },
@@ -33,12 +33,12 @@ async function main(): Promise<void> {
   if (!values.empty) seedCompany(server.sandbox, portalId, { seed: Number(values.seed) });
   process.stdout.write(
     [
-      `# A sandbox of HubSpot (portal ${portalId}) listens on ${server.url}. Point the app at it:`,
+      `# A sandbox of HubSpot (portal ${portalId}) listens on ${server.url}. Settings that point the app (${values.app}) at it:`,
       `HUBSPOT_API_URL=${server.url}`,
       `HUBSPOT_APP_URL=${server.url}`,
       'HUBSPOT_CLIENT_ID=sandbox-client',
       'HUBSPOT_CLIENT_SECRET=sandbox-secret',
-      `HUBSPOT_REDIRECT_URL=${values.app}/oauth/hubspot/callback`,
+      `HUBSPOT_APP_ID=${server.sandbox.appId}`,
       `# Webhooks go to ${values.app}/webhooks/hubspot; log and tables: ${server.url}/_sandbox/log`,
       '',
     ].join('\n'),

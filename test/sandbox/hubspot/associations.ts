@@ -1,77 +1,36 @@
 import { z } from 'zod';
 import { AssociationTypes, knownTypes } from './association-input.ts';
-import { type AssociationType, defineType, typesFor } from './association-store.ts';
+import { kindOf, labelRoutes } from './association-labels.ts';
+import { type AssociationType, typesFor } from './association-store.ts';
 import type { Call, Reply, RouteSpec } from './guard.ts';
 import { VERSION } from './paths.ts';
 import { associateRecords, disassociateRecords } from './records.ts';
 import { type BatchError, batchReply, invalid, notFound } from './replies.ts';
 import type { ObjectTable } from './state.ts';
-import {
-  batchTimes,
-  checkSize,
-  liveLinks,
-  needEdition,
-  objectScope,
-  parseBody,
-  schemaScope,
-} from './wire.ts';
+import { batchTimes, checkSize, liveLinks, needEdition, objectScope, parseBody } from './wire.ts';
 
 const MAX_READ = 1_000;
 const MAX_WRITE = 2_000;
-/** HubSpot allows this many labels between two kinds of records. */
-const MAX_LABELS = 50;
-
 const Id = z.object({ id: z.coerce.string() });
 const ReadInput = z.object({ inputs: z.array(Id.extend({ after: z.string().nullish() })) });
 const CreateInput = z.object({ inputs: z.array(z.object({ from: Id, to: Id, types: AssociationTypes })) });
 const DefaultInput = z.object({ inputs: z.array(z.object({ from: Id, to: Id })) });
 const ArchiveInput = z.object({ inputs: z.array(z.object({ from: Id, to: z.array(Id) })) });
-const LabelInput = z.object({ label: z.string(), name: z.string(), inverseLabel: z.string().optional() });
-
 /** Associations live outside the 10-second bucket of the other calls, in one of their own. */
 export function associationRoutes(): RouteSpec[] {
   const base = `/crm/associations/${VERSION}/:fromType/:toType`;
   const single = `/crm/objects/${VERSION}/:fromType/:fromId/associations/:toType/:toId`;
   const bucket = 'associations' as const;
+  const batch = (rest: string, operation: string, handle: RouteSpec['handle']): RouteSpec => {
+    return { method: 'POST', path: `${base}/batch/${rest}`, operation, bucket, handle };
+  };
   return [
-    { method: 'POST', path: `${base}/batch/read`, operation: 'associations.read', bucket, handle: read },
-    {
-      method: 'POST',
-      path: `${base}/batch/create`,
-      operation: 'associations.create',
-      bucket,
-      handle: create,
-    },
-    {
-      method: 'POST',
-      path: `${base}/batch/associate/default`,
-      operation: 'associations.createDefault',
-      bucket,
-      handle: createDefault,
-    },
-    {
-      method: 'POST',
-      path: `${base}/batch/archive`,
-      operation: 'associations.archive',
-      bucket,
-      handle: archive,
-    },
-    {
-      method: 'POST',
-      path: `${base}/batch/labels/archive`,
-      operation: 'associations.archiveLabels',
-      bucket,
-      handle: archiveLabels,
-    },
-    { method: 'GET', path: `${base}/labels`, operation: 'labels.list', bucket, handle: listLabels },
-    { method: 'POST', path: `${base}/labels`, operation: 'labels.create', bucket, handle: createLabel },
-    {
-      method: 'DELETE',
-      path: `${base}/labels/:typeId`,
-      operation: 'labels.delete',
-      bucket,
-      handle: deleteLabel,
-    },
+    batch('read', 'associations.read', read),
+    batch('create', 'associations.create', create),
+    batch('associate/default', 'associations.createDefault', createDefault),
+    batch('archive', 'associations.archive', archive),
+    batch('labels/archive', 'associations.archiveLabels', archiveLabels),
+    ...labelRoutes(base),
     { method: 'PUT', path: single, operation: 'associations.put', bucket, handle: put },
     { method: 'DELETE', path: single, operation: 'associations.delete', bucket, handle: remove },
   ];
@@ -90,7 +49,6 @@ function ends(
   return { from, to };
 }
 const isOld = (call: Call): boolean => call.version === 'v4';
-const kindOf = (from: ObjectTable, to: ObjectTable): string => `${from.name}>${to.name}`;
 
 function read(call: Call): Reply {
   const { from, to } = ends(call, 'read');
@@ -274,54 +232,3 @@ function invalidEnds(from: ObjectTable, to: ObjectTable, fromId: string, toId: s
     context: { INVALID_OBJECT_IDS: bad },
   };
 }
-
-function listLabels(call: Call): Reply {
-  const [from, to] = [call.table('fromType'), call.table('toType')];
-  call.needScope(objectScope(from, 'read'), schemaScope(from, 'read'));
-  call.note(kindOf(from, to), 1);
-  const results = typesFor(call.portal.associations, from.typeId, to.typeId).map(toLabel);
-  return { status: 200, body: { results } };
-}
-
-function createLabel(call: Call): Reply {
-  const [from, to] = [call.table('fromType'), call.table('toType')];
-  call.needScope(schemaScope(from, 'write'));
-  call.note(kindOf(from, to), 1);
-  const input = parseBody(LabelInput, call);
-  const own = typesFor(call.portal.associations, from.typeId, to.typeId).filter(
-    (type) => type.category === 'USER_DEFINED' && type.label !== null,
-  );
-  if (own.some((type) => type.name === input.name || type.label === input.label)) {
-    throw invalid(`An association label named ${input.label} already exists between these objects.`);
-  }
-  if (own.length >= MAX_LABELS)
-    throw invalid(`The limit of ${MAX_LABELS} labels between these objects is reached.`);
-  const made = defineType(call.portal.associations, from.typeId, to.typeId, {
-    name: input.name,
-    label: input.label,
-    inverseLabel: input.inverseLabel ?? null,
-  });
-  return { status: 200, body: { results: made.map(toLabel) } };
-}
-
-function deleteLabel(call: Call): Reply {
-  const [from, to] = [call.table('fromType'), call.table('toType')];
-  call.needScope(schemaScope(from, 'write'));
-  const types = typesFor(call.portal.associations, from.typeId, to.typeId);
-  const at = types.findIndex(
-    (type) => type.typeId === Number(call.param('typeId')) && type.category === 'USER_DEFINED',
-  );
-  const type = types[at];
-  if (type === undefined) throw notFound();
-  types.splice(at, 1);
-  const back = typesFor(call.portal.associations, to.typeId, from.typeId);
-  const inverse = back.findIndex((each) => each.typeId === type.inverseTypeId);
-  if (inverse >= 0) back.splice(inverse, 1);
-  return { status: 204 };
-}
-
-const toLabel = (type: AssociationType) => ({
-  category: type.category,
-  typeId: type.typeId,
-  label: type.label,
-});

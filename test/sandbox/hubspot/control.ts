@@ -1,4 +1,6 @@
 import { linksFrom, typesFor } from './association-store.ts';
+import { stageOf } from './deal-pipelines.ts';
+import { mergeRecords } from './merging.ts';
 import type { FailureKind } from './mishaps.ts';
 import {
   type Acting,
@@ -7,13 +9,12 @@ import {
   createRecord,
   disassociateRecords,
   eraseRecord,
-  mergeRecords,
   resolveRow,
   restoreRecord,
   updateRecord,
 } from './records.ts';
 import type { HubSpotSandboxState } from './sandbox-state.ts';
-import { type ObjectTable, type Portal, type Row, stageOf, tableNamed, type Values } from './state.ts';
+import { type ObjectTable, type Portal, type Row, tableNamed, type Values } from './state.ts';
 import { checkValues } from './values.ts';
 
 /** Which records a new activity belongs to. */

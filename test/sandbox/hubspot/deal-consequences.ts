@@ -1,5 +1,5 @@
+import { stageOf } from './deal-pipelines.ts';
 import type { ObjectTable, Portal, Row, Values } from './state.ts';
-import { stageOf } from './state.ts';
 
 /**
  * What HubSpot computes on a deal after a write: closed flags, the days it entered and left stages, when it was

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { AssociationsInput, resolveLinks } from './association-input.ts';
 import type { Call, Reply, RouteSpec } from './guard.ts';
+import { mergeRecords } from './merging.ts';
 import { VERSION } from './paths.ts';
 import {
   archiveRecord,
   associateRecords,
   createRecord,
   eraseRecord,
-  mergeRecords,
   resolveRow,
   updateRecord,
 } from './records.ts';

@@ -1,4 +1,4 @@
-import { link, linksFrom, typesFor, unlink } from './association-store.ts';
+import { link, linksFrom, unlink } from './association-store.ts';
 import { dealConsequences } from './deal-consequences.ts';
 import { emitAssociation, emitChange, emitRecord, type Source } from './events.ts';
 import type { HubSpotSandboxState } from './sandbox-state.ts';
@@ -128,42 +128,6 @@ export function eraseRecord(acting: Acting, table: ObjectTable, row: Row): void 
   emitRecord(acting, table, 'privacyDeletion', row.id);
 }
 
-/**
- * Merges `other` into `primary`: HubSpot makes a third record with a new id, which takes both records'
- * associations and answers for both old ids from then on.
- */
-export function mergeRecords(acting: Acting, table: ObjectTable, primary: Row, other: Row): Row {
-  const nowMs = acting.sandbox.nowMs();
-  const id = String(acting.portal.nextId);
-  acting.portal.nextId += 1;
-  const merged: Record<string, string | null> = { ...other.values };
-  for (const [name, value] of Object.entries(primary.values)) if (value !== null) merged[name] = value;
-  const aliases = [primary, other].flatMap((row) => [
-    row.id,
-    ...(row.values.hs_merged_object_ids ?? '').split(';'),
-  ]);
-  merged.hs_merged_object_ids = [...new Set(aliases.filter((alias) => alias !== ''))].join(';');
-  const createdAtMs = Math.min(primary.createdAtMs, other.createdAtMs);
-  merged[table.createdProperty] = new Date(createdAtMs).toISOString();
-  for (const row of [primary, other]) {
-    releaseUniques(table, row);
-    table.liveIds.remove(row.id);
-    row.mergedInto = id;
-    touch(row, nowMs);
-  }
-  const row = insertRecord(acting.portal, table, { id, values: merged, createdAtMs, updatedAtMs: nowMs });
-  row.history = primary.history === null ? null : new Map(primary.history);
-  for (const old of [primary, other]) moveLinks(acting, table, old.id, id);
-  touchSearch(acting, table, row);
-  emitRecord(acting, table, 'merge', id, {
-    primaryObjectId: Number(primary.id),
-    mergedObjectIds: [Number(other.id)],
-    newObjectId: Number(id),
-    numberOfPropertiesMoved: Object.keys(merged).length - Object.keys(primary.values).length,
-  });
-  return row;
-}
-
 /** Links two records and tells both sides. Association changes never move the modification time. */
 export function associateRecords(
   acting: Acting,
@@ -205,39 +169,6 @@ function mirrorParent(portal: Portal, from: RecordEnd, to: RecordEnd): void {
   }
 }
 
-function moveLinks(acting: Acting, table: ObjectTable, oldId: string, newId: string): void {
-  const { associations } = acting.portal;
-  for (const other of acting.portal.tables.keys()) {
-    for (const each of [...linksFrom(associations, table.typeId, other, oldId)]) {
-      const types = [...each.types];
-      unlink(associations, { type: table.typeId, id: oldId }, { type: other, id: each.toId });
-      if (each.toId === newId) continue;
-      link(
-        associations,
-        { type: table.typeId, id: newId },
-        { type: other, id: each.toId },
-        keepPrimary(acting, table, other, newId, types),
-      );
-    }
-  }
-}
-
-/** The record named as primary in the merge keeps its own primary company. */
-function keepPrimary(
-  acting: Acting,
-  table: ObjectTable,
-  other: string,
-  id: string,
-  types: readonly number[],
-) {
-  const known = typesFor(acting.portal.associations, table.typeId, other);
-  const primaryType = known.find((type) => type.label === 'Primary')?.typeId;
-  const taken = linksFrom(acting.portal.associations, table.typeId, other, id).some(
-    (each) => primaryType !== undefined && each.types.includes(primaryType),
-  );
-  return taken ? types.filter((typeId) => typeId !== primaryType) : types;
-}
-
 function dropLinks(acting: Acting, table: ObjectTable, id: string): void {
   for (const other of acting.portal.tables.keys()) {
     for (const each of [...linksFrom(acting.portal.associations, table.typeId, other, id)]) {
@@ -246,13 +177,13 @@ function dropLinks(acting: Acting, table: ObjectTable, id: string): void {
   }
 }
 
-function touch(row: Row, nowMs: number): void {
+export function touch(row: Row, nowMs: number): void {
   row.updatedAtMs = nowMs;
   row.version += 1;
   row.values = { ...row.values, [row.modifiedProperty]: new Date(nowMs).toISOString() };
 }
 
-function touchSearch(acting: Acting, table: ObjectTable, row: Row): void {
+export function touchSearch(acting: Acting, table: ObjectTable, row: Row): void {
   const { min, max } = acting.sandbox.knobs.indexLagMs;
   const lagMs = acting.sandbox.random.between(min, max);
   if (lagMs <= 0) table.index.put(row);
@@ -295,6 +226,6 @@ function claimUniques(table: ObjectTable, id: string, before: Values, after: Val
   }
 }
 
-function releaseUniques(table: ObjectTable, row: Row): void {
+export function releaseUniques(table: ObjectTable, row: Row): void {
   claimUniques(table, row.id, row.values, {});
 }

@@ -1,7 +1,8 @@
 import { defineType } from './association-store.ts';
+import { addPipeline } from './deal-pipelines.ts';
 import { defineProperty } from './property-definitions.ts';
 import { DAY_MS, iso, type Seeding } from './seeding.ts';
-import { addPipeline, type Pipeline } from './state.ts';
+import type { Pipeline } from './state.ts';
 
 export const PARTNER_LABELS = [
   'Referral partner',

@@ -1,5 +1,6 @@
+import { mergeRecords } from './merging.ts';
 import { createRandom } from './random.ts';
-import { type Acting, archiveRecord, mergeRecords } from './records.ts';
+import { type Acting, archiveRecord } from './records.ts';
 import { portalNamed } from './sandbox.ts';
 import type { HubSpotSandboxState } from './sandbox-state.ts';
 import { createSeeding } from './seeding.ts';
