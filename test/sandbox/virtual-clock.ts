@@ -24,8 +24,15 @@ export interface VirtualClock extends Clock {
 /** Turns of the event loop without news after which everybody counts as asleep. */
 const QUIET_TURNS = 4;
 
-/** A clock moved by hand, or (auto-advance) by the idleness of those who use it. */
-export function createVirtualClock(startAt: Date, options: { autoAdvance?: boolean } = {}): VirtualClock {
+/**
+ * A clock moved by hand, or (auto-advance) by the idleness of those who use it.
+ * @param options `isIdle` says whether the outside world (a database pool, a server) is at rest too
+ */
+export function createVirtualClock(
+  startAt: Date,
+  options: { readonly autoAdvance?: boolean; readonly isIdle?: () => boolean } = {},
+): VirtualClock {
+  const isIdle = options.isIdle ?? (() => true);
   let nowMs = startAt.getTime();
   let order = 0;
   let busy = 0;
@@ -54,7 +61,7 @@ export function createVirtualClock(startAt: Date, options: { autoAdvance?: boole
       let seen = activity;
       while (auto && sleepers.length > 0) {
         await turn();
-        quiet = busy === 0 && activity === seen ? quiet + 1 : 0;
+        quiet = busy === 0 && activity === seen && isIdle() ? quiet + 1 : 0;
         seen = activity;
         if (quiet < QUIET_TURNS) continue;
         quiet = 0;

@@ -23,6 +23,7 @@ export function mergeRecords(acting: Acting, table: ObjectTable, primary: Row, o
   for (const row of [primary, other]) {
     releaseUniques(table, row);
     table.liveIds.remove(row.id);
+    table.index.generation += 1;
     row.mergedInto = id;
     touch(row, nowMs);
   }

@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono';
-import { consentPage, errorPage } from './consent-page.ts';
 import { logCall } from './guard.ts';
 import { exchange, type Form } from './oauth-exchange.ts';
+import { consentPage, errorPage } from './pages.ts';
 import { VERSION } from './paths.ts';
 import type { HubSpotSandboxState } from './sandbox-state.ts';
 import { splitScopes } from './scopes.ts';

@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { accountRoutes } from './account.ts';
 import { associationRoutes } from './associations.ts';
 import { batchRoutes } from './batches.ts';
@@ -16,14 +16,16 @@ import {
   REQUIRED_SCOPES,
   type SandboxOptions,
 } from './options.ts';
+import { errorPage, recordPage } from './pages.ts';
 import { modernPath } from './paths.ts';
 import { pipelineAndOwnerRoutes } from './pipelines.ts';
 import { propertyRoutes } from './properties.ts';
 import { createRandom } from './random.ts';
+import { resolveRow } from './records.ts';
 import type { HubSpotSandboxState } from './sandbox-state.ts';
 import { schemaRoutes } from './schemas.ts';
 import { searchRoutes } from './search.ts';
-import { createPortal, type Portal } from './state.ts';
+import { createPortal, findTable, type Portal } from './state.ts';
 import { createWebhookQueue } from './webhooks.ts';
 
 export interface HubSpotSandbox extends HubSpotSandboxState {
@@ -99,8 +101,18 @@ function createApp(state: HubSpotSandboxState): Hono {
     ...schemaRoutes(),
     ...accountRoutes(),
   ]);
+  app.get('/contacts/:portalId/record/:objectType/:objectId', (context) => showRecord(context, state));
   addFallback(app, state);
   return app;
+}
+
+/** Where deep links lead; a merged-away id opens the record that answers for it. */
+function showRecord(context: Context, state: HubSpotSandboxState): Response | Promise<Response> {
+  const portal = state.portals.get(Number(context.req.param('portalId')));
+  const table = portal === undefined ? null : findTable(portal, context.req.param('objectType') ?? '');
+  const row = table === null ? null : resolveRow(table, context.req.param('objectId') ?? '');
+  if (table === null || row === null) return context.html(errorPage('There is no such record.'), 404);
+  return context.html(recordPage({ title: `${table.singular} ${row.id}`, values: row.values }));
 }
 
 /** @throws Error when there is no such portal: a test's own mistake */

@@ -20,3 +20,25 @@ export function signV3(spec: {
     .update(`${spec.method}${uri}${spec.body}${spec.timestampMs}`, 'utf8')
     .digest('base64');
 }
+
+/** A webhook request as HubSpot sends it; tests give it foreign secrets, old or future times to be refused. */
+export function signedRequest(spec: {
+  readonly url: string;
+  readonly body: string;
+  readonly timestampMs: number;
+  readonly clientSecret: string;
+  readonly signal?: AbortSignal;
+}): Request {
+  return new Request(spec.url, {
+    method: 'POST',
+    body: spec.body,
+    redirect: 'manual',
+    ...(spec.signal === undefined ? {} : { signal: spec.signal }),
+    headers: {
+      'Content-Type': 'application/json',
+      'X-HubSpot-Signature-v3': signV3({ method: 'POST', ...spec }),
+      'X-HubSpot-Request-Timestamp': String(spec.timestampMs),
+      'User-Agent': 'HubSpot Connect 2.0 (http://dev.hubspot.com/) - WebhooksExecutorDaemon-executor',
+    },
+  });
+}

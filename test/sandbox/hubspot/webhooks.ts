@@ -2,7 +2,7 @@ import type { Clock } from '../../../src/platform/clock.ts';
 import type { WebhookEvent } from './events.ts';
 import type { Knobs, WebhookOptions } from './options.ts';
 import type { Random } from './random.ts';
-import { signV3 } from './signature.ts';
+import { signedRequest } from './signature.ts';
 
 /** One request that was tried. */
 export interface Delivery {
@@ -98,25 +98,14 @@ export function createWebhookQueue(spec: {
 
   const post = async (batch: Waiting): Promise<Delivery['status']> => {
     if (webhooks === undefined) return 'failed';
-    const body = JSON.stringify(
-      batch.events.map((event) => ({ ...event, attemptNumber: batch.attemptNumber })),
-    );
-    const timestampMs = nowMs();
-    const url = webhooks.targetUrl;
-    const signature = signV3({ method: 'POST', url, body, timestampMs, clientSecret: spec.clientSecret });
     const giveUp = new AbortController();
     const answered = new AbortController();
-    const request = new Request(url, {
-      method: 'POST',
-      body,
-      redirect: 'manual',
+    const request = signedRequest({
+      url: webhooks.targetUrl,
+      body: JSON.stringify(batch.events.map((event) => ({ ...event, attemptNumber: batch.attemptNumber }))),
+      timestampMs: nowMs(),
+      clientSecret: spec.clientSecret,
       signal: giveUp.signal,
-      headers: {
-        'Content-Type': 'application/json',
-        'X-HubSpot-Signature-v3': signature,
-        'X-HubSpot-Request-Timestamp': String(timestampMs),
-        'User-Agent': 'HubSpot Connect 2.0 (http://dev.hubspot.com/) - WebhooksExecutorDaemon-executor',
-      },
     });
     const deadline = clock.sleep(ANSWER_MS, answered.signal).then(
       () => {

@@ -36,3 +36,14 @@ export function consentPage(spec: {
 
 export const errorPage = (problem: string): string =>
   page('Error', `<main><h1>We couldn’t connect the app</h1><p>${escapeHtml(problem)}</p></main>`);
+
+/** What a deep link into the CRM opens: one record with its values. */
+export function recordPage(spec: {
+  readonly title: string;
+  readonly values: Readonly<Record<string, string | null>>;
+}): string {
+  const rows = Object.entries(spec.values)
+    .filter((entry): entry is [string, string] => entry[1] !== null)
+    .map(([name, value]) => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`);
+  return page(spec.title, `<main><h1>${escapeHtml(spec.title)}</h1><table>${rows.join('')}</table></main>`);
+}
