@@ -38,9 +38,14 @@ export class SearchIndex {
   /** Shows the row's present values to search at `visibleAtMs`. */
   putLater(row: Row, visibleAtMs: number): void {
     const pending = { visibleAtMs, row, values: row.values, version: row.version };
-    let at = this.#pending.length;
-    while (at > 0 && (this.#pending[at - 1]?.visibleAtMs ?? 0) > visibleAtMs) at -= 1;
-    this.#pending.splice(at, 0, pending);
+    let low = 0;
+    let high = this.#pending.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#pending[middle]?.visibleAtMs ?? 0) <= visibleAtMs) low = middle + 1;
+      else high = middle;
+    }
+    this.#pending.splice(low, 0, pending);
   }
 
   /** Lets everything in whose time has come. */
