@@ -157,6 +157,8 @@ export interface AccountFacts {
   /** Where a person opens records, e.g. `https://app.hubspot.com/contacts/123`. */
   readonly recordBaseUrl: string;
   readonly edition: string | null;
+  /** What the connector found out about this account and needs again; nobody else reads it. */
+  readonly quirks?: Readonly<Record<string, string>>;
 }
 
 /** One row we want to stand in the CRM: one (deal, partner) under the model of record. */

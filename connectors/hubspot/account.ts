@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { AccountFacts } from '../connector.ts';
 import type { CallHubSpot } from './client.ts';
 import { exponentOf } from './currency.ts';
+import { detectEmptyFields } from './empty-fields.ts';
 import { OBJECT_TYPE_IDS } from './kinds.ts';
 import { AccountDetailsSchema, LabelsSchema, OwnersSchema, PipelinesSchema } from './schema.ts';
 import { HUBSPOT_API_VERSION } from './version.ts';
@@ -11,7 +12,7 @@ import { HUBSPOT_API_VERSION } from './version.ts';
  * the currency settings hold the same list and rates, but behind a scope of their own that nothing here needs.
  */
 export async function describeAccount(call: CallHubSpot, signal: AbortSignal): Promise<AccountFacts> {
-  const [details, pipelines, active, archived, labels] = await Promise.all([
+  const [details, pipelines, active, archived, labels, quirks] = await Promise.all([
     call(
       {
         operation: 'account.details',
@@ -42,6 +43,7 @@ export async function describeAccount(call: CallHubSpot, signal: AbortSignal): P
       },
       signal,
     ),
+    detectEmptyFields(call, signal),
   ]);
   const currencies = [details.companyCurrency, ...(details.additionalCurrencies ?? [])];
   return {
@@ -66,6 +68,7 @@ export async function describeAccount(call: CallHubSpot, signal: AbortSignal): P
     ),
     recordBaseUrl: `https://${details.uiDomain}/contacts/${details.portalId}`,
     edition: details.accountType ?? null,
+    quirks,
   };
 }
 

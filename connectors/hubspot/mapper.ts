@@ -11,6 +11,7 @@ import type {
   Snapshot,
 } from '../connector.ts';
 import { ACTIVITY_KINDS, UNKNOWN } from '../connector.ts';
+import { withEmptyFields } from './empty-fields.ts';
 import { dateEnteredProperty } from './kinds.ts';
 import type { Properties } from './outcome.ts';
 import { toDirection, toInstant, toLabel, toOccurredAt, toOutcome } from './outcome.ts';
@@ -89,7 +90,7 @@ function toRecord(
 }
 
 function toDeal(object: HubSpotObject, associations: Associations, context: MappingContext): DealRecord {
-  const { properties } = object;
+  const properties = withEmptyFields(object.properties, context.facts);
   const stageId = properties.dealstage ?? null;
   const pipelineId = properties.pipeline ?? null;
   const state = properties.dealstage === undefined ? UNKNOWN : toState(pipelineId, stageId, context.facts);
@@ -147,7 +148,7 @@ function toState(
   return stage?.state ?? UNKNOWN;
 }
 
-/** A requested property that is empty comes as null; one that is left out is hidden from us. */
+/** A requested property that is empty comes as null (see empty-fields.ts); one that is left out is hidden from us. */
 function toAmount(value: string | null | undefined): Known<DecimalText | null> {
   if (value === undefined) return UNKNOWN;
   if (value === null || value.trim() === '') return null;

@@ -45,7 +45,9 @@ test('describes the account: zone, currencies with exponents, stages by metadata
 test('lists every deal once, in pages of up to 1,000, then the archived ones as missing', async () => {
   const ids = newDeals(1_105);
   control().archive(PORTAL_ID, 'deals', ids[3] ?? '');
-  const pages = await collect((await portal.connect()).list('deal', null, signal));
+  const connector = await portal.connect();
+  portal.sandbox.log.reset();
+  const pages = await collect(connector.list('deal', null, signal));
   expect(pages.map((page) => page.snapshots.length)).toEqual([1_000, 104, 1]);
   expect(pages.at(-1)?.next).toBeNull();
   const seen = pages.flatMap((page) => page.snapshots);
