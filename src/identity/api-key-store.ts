@@ -1,4 +1,4 @@
-import { and, eq, isNull, lt, or } from 'drizzle-orm';
+import { and, eq, isNull, lte, or } from 'drizzle-orm';
 import { equalInConstantTime, newApiKey, parseApiKey } from '../platform/crypto.ts';
 import { type Database, type Tx, withOrganization } from '../platform/db/client.ts';
 import type { Actor, By } from './actor.ts';
@@ -117,7 +117,7 @@ async function noteUse(
   await tx
     .update(apiKeys)
     .set({ lastUsedAt: now.toISOString() })
-    .where(and(byId(key), or(isNull(apiKeys.lastUsedAt), lt(apiKeys.lastUsedAt, before.toISOString()))));
+    .where(and(byId(key), or(isNull(apiKeys.lastUsedAt), lte(apiKeys.lastUsedAt, before.toISOString()))));
 }
 
 const byId = (key: { readonly organizationId: string; readonly id: string }) =>
