@@ -75,7 +75,7 @@ async function findToken(
     const token = leased === null ? null : await refresh(deps, owner, leased, holder);
     if (token !== null) return token;
     if (leased !== null) continue;
-    waitedFor = stored.leaseHolder === null ? waitedFor : stored;
+    waitedFor = stored;
     await deps.clock.sleep(LOOK_AGAIN_MS);
   }
 }

@@ -42,17 +42,17 @@ async function makeRoles(given: Given, io: AdminIo): Promise<void> {
     throw new BadUsage('--superuser-url must be postgres://user:password@host:port/database.');
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
-    await sql
-      .begin(async (tx) => {
-        const made = new Map<string, string>();
-        for (const role of ROLES) {
-          const password = await makeRole(tx, role);
-          if (password !== null) made.set(role, password);
-        }
-        for (const statement of grants(database)) await tx.unsafe(statement);
-        return made;
-      })
-      .then((made) => report(url, made, io));
+    const made = await sql.begin(async (tx) => {
+      const passwords = new Map<string, string>();
+      for (const role of ROLES) {
+        const password = await makeRole(tx, role);
+        if (password !== null) passwords.set(role, password);
+      }
+      const [here] = await tx<{ name: string }[]>`select current_database() as name`;
+      for (const statement of grants(here?.name ?? '')) await tx.unsafe(statement);
+      return passwords;
+    });
+    report(url, made, io);
   } finally {
     await sql.end();
   }

@@ -1,9 +1,7 @@
 import { parseArgs } from 'node:util';
-import { ConfigError, parseKeys } from '../../platform/config.ts';
-import { type Database, openDatabase } from '../../platform/db/client.ts';
-import { findRunningServer } from '../../platform/embedded-postgres/connect.ts';
-import { chooseHome } from '../../platform/embedded-postgres/home.ts';
+import { ConfigError } from '../../platform/config.ts';
 import { Rejected } from '../../platform/errors.ts';
+import { openCliDatabase } from '../database.ts';
 import { type AdminCommand, type AdminIo, BadUsage, CannotDo, type Given } from './command.ts';
 import { createIdentityCommands } from './identity-commands.ts';
 import { createRolesCommand } from './roles-command.ts';
@@ -54,29 +52,12 @@ function parseGiven(command: AdminCommand, argv: readonly string[]): Given {
 
 async function run(command: AdminCommand, given: Given, io: AdminIo): Promise<void> {
   if ('runBare' in command) return command.runBare(given, io);
-  const db = openAdminDatabase(io);
+  const db = openCliDatabase(io.env);
   try {
     await command.run(given, { db, by: { actor: { kind: 'operator', id: 'cli' }, now: io.now() }, io });
   } finally {
     await db.close();
   }
-}
-
-function openAdminDatabase({ env }: AdminIo): Database {
-  const { DATABASE_URL, DATA_DIR, XDG_DATA_HOME } = parseKeys(env, [
-    'DATABASE_URL',
-    'DATA_DIR',
-    'XDG_DATA_HOME',
-  ]);
-  if (DATABASE_URL !== undefined) return openDatabase(DATABASE_URL, 2);
-  const home = DATA_DIR ?? chooseHome({ xdgDataHome: XDG_DATA_HOME }).home;
-  const server = findRunningServer(home);
-  if (server === null)
-    throw new CannotDo(
-      `There is no database: DATABASE_URL is not set, and no embedded PostgreSQL runs on ${home}. ` +
-        'Start Tributary (npm start) and run this beside it, or set DATABASE_URL and DATABASE_OWNER_URL.',
-    );
-  return openDatabase(server.appUrl, 2);
 }
 
 function usage(commands: readonly AdminCommand[]): string {
