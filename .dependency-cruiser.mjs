@@ -157,10 +157,15 @@ export default {
     home('salesforce-sdk-lives-in-its-client', '^connectors/salesforce/client\\.ts$', ['jsforce']),
     home('pipedrive-sdk-lives-in-its-client', '^connectors/pipedrive/client\\.ts$', ['pipedrive']),
     home('sql-lives-in-stores', ['(^|/|-)(store|tables)\\.ts$', '^src/platform/db/'], ['drizzle-orm']),
-    // A store on a hot path is handed a client and names its type; it never opens one.
-    home('postgres-lives-in-platform', ['^src/platform/(db|embedded-postgres|jobs)/'], ['postgres', 'pg'], {
-      dependencyTypesNot: ['type-only'],
-    }),
+    // A store on a hot path is handed a client and names its type; it never opens one. `admin roles` runs as a superuser.
+    home(
+      'postgres-lives-in-platform',
+      ['^src/platform/(db|embedded-postgres|jobs)/', '^src/cli/admin/roles-command\\.ts$'],
+      ['postgres', 'pg'],
+      {
+        dependencyTypesNot: ['type-only'],
+      },
+    ),
     home(
       'graphile-lives-in-jobs',
       ['^src/platform/jobs/', '^src/platform/db/migrate\\.ts$'],

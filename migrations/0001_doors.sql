@@ -130,9 +130,6 @@ create policy door on organizations for select to current_user using (true);
 --> statement-breakpoint
 create policy door on work for all to current_user using (true) with check (true);
 --> statement-breakpoint
--- Re-wrapping data keys under a new master key reaches every tenant's sealed tokens; only the owner's key command does it.
-create policy door on connection_tokens for all to current_user using (true) with check (true);
---> statement-breakpoint
 
 create function ops.wake(p_task text, p_organization uuid, p_scope uuid) returns void language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$

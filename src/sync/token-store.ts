@@ -1,8 +1,15 @@
 import { and, eq, isNull, lte, or, sql } from 'drizzle-orm';
 import type { Provider, TokenSet } from '../../connectors/connector.ts';
 import { fromSealedJson, toSealedJson } from '../identity/sealed-json.ts';
-import { type MasterKey, openSecret, type SecretPlace, sealSecret } from '../platform/crypto.ts';
-import type { ConnectionKey, Tx } from '../platform/db/client.ts';
+import {
+  type MasterKey,
+  openSecret,
+  type SealedSecret,
+  type SecretPlace,
+  sealSecret,
+} from '../platform/crypto.ts';
+import { type ConnectionKey, query, type Tx } from '../platform/db/client.ts';
+import type { StoredSecret } from '../platform/rewrap.ts';
 import { connectionTokens } from './tables.ts';
 
 /** Whose tokens: ciphertexts are bound to all of it. */
@@ -141,5 +148,48 @@ export async function holdVersion(tx: Tx, key: ConnectionKey, version: number): 
     .from(connectionTokens)
     .where(and(byKey(key), eq(connectionTokens.version, version)))
     .for('update');
+  return rows.length > 0;
+}
+
+/** Sealed tokens of an organization that are not under the master key `version`, in a stable order after `afterId`. */
+export async function listSealedTokens(
+  tx: Tx,
+  organizationId: string,
+  version: string,
+  afterId: string | null,
+  limit: number,
+): Promise<readonly StoredSecret[]> {
+  const rows = await query<{
+    id: string;
+    connection_id: string;
+    provider: Provider;
+    field: TokenField;
+    sealed: unknown;
+  }>(
+    tx,
+    sql`
+    select t.connection_id || ':' || f.field as id, t.connection_id, c.provider, f.field, f.sealed from connection_tokens t
+    join connections c on c.organization_id = t.organization_id and c.id = t.connection_id
+    cross join lateral (values ('access', t.access), ('refresh', t.refresh)) f(field, sealed)
+    where t.organization_id = ${organizationId}::uuid and f.sealed->>'kekVersion' <> ${version}
+      and (${afterId}::text is null or t.connection_id || ':' || f.field > ${afterId}::text)
+    order by 1 limit ${limit}`,
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    place: place({ organizationId, connectionId: row.connection_id, provider: row.provider }, row.field),
+    sealed: fromSealedJson(row.sealed),
+  }));
+}
+
+/** Stores the re-wrapped secret where the former one still stands; false when the app has stored another meanwhile. */
+export async function replaceSealedToken(tx: Tx, secret: StoredSecret, next: SealedSecret): Promise<boolean> {
+  const column = sql.raw(secret.id.endsWith(':access') ? 'access' : 'refresh');
+  const rows = await query(
+    tx,
+    sql`update connection_tokens set ${column} = ${JSON.stringify(toSealedJson(next))}::text::jsonb
+      where organization_id = ${secret.place.organizationId}::uuid and connection_id = ${secret.place.connectionId}::uuid
+        and ${column}->>'wrappedKey' = ${toSealedJson(secret.sealed).wrappedKey} returning 1`,
+  );
   return rows.length > 0;
 }

@@ -14,15 +14,7 @@ afterAll(async () => {
 });
 
 /** Tables the cross-tenant functions may read over all tenants, and the only ones. */
-const DOORS = [
-  'api_keys',
-  'connection_tokens',
-  'connections',
-  'install_links',
-  'oauth_states',
-  'organizations',
-  'work',
-];
+const DOORS = ['api_keys', 'connections', 'install_links', 'oauth_states', 'organizations', 'work'];
 /** The only functions that look across tenants; they return ids or figures. */
 const DOOR_FUNCTIONS = [
   'accept_notices',
