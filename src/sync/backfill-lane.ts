@@ -11,7 +11,7 @@ import {
   type SyncPosition,
   saveFacts,
 } from './connection-store.ts';
-import { applySnapshots } from './ingest.ts';
+import { applySnapshots, markFetch } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
 import { again, forAll, whenConnected } from './with-connection.ts';
 
@@ -117,6 +117,16 @@ async function readActivities(
 async function finish(tx: Tx, deps: SyncDeps, connection: Connection): Promise<void> {
   const now = deps.clock.now();
   const scope = { organizationId: connection.organizationId, scopeId: connection.connectionId };
+  // Named by a webhook's deal after the read of its kind had ended.
+  for (const kind of ACTIVITY_KINDS) {
+    const late = await listActivityStubs(tx, connection, kind, ACTIVITIES_PER_STEP);
+    await markFetch(
+      tx,
+      connection,
+      late.map((externalId) => `${kind}:${externalId}`),
+      { now },
+    );
+  }
   await releaseHeldDeals(tx, connection.organizationId, connection.connectionId, now);
   await markWork(tx, { ...scope, lane: 'poll' }, [''], now, {
     runAt: new Date(now.getTime() + deps.intervals.pollMs),

@@ -20,7 +20,7 @@ export interface IngestOptions {
   readonly now: Date;
   /** `true` when the snapshots were read by id: only such a reading may say that a record is there again. */
   readonly verified: boolean;
-  /** During the first full read: results wait until all evidence is in, and references are followed by the read itself. */
+  /** During a full read: results wait until all evidence is in, and references are followed by the read itself. */
   readonly backfilling: boolean;
   /** When the change happened that made us read; for the age of the work it causes. */
   readonly causedAt?: string;
@@ -58,13 +58,12 @@ export async function applySnapshots(
     add,
   );
   await markRecompute(tx, connection.organizationId, { dealIds: [...dirty] }, options);
-  if (!options.backfilling)
-    await markRecompute(
-      tx,
-      connection.organizationId,
-      { connectionId: connection.connectionId, accountExternalIds: changedAccounts },
-      options,
-    );
+  await markRecompute(
+    tx,
+    connection.organizationId,
+    { connectionId: connection.connectionId, accountExternalIds: changedAccounts },
+    options,
+  );
 }
 
 type AddDeals = (ids: readonly string[]) => void;
@@ -80,8 +79,7 @@ async function applyContacts(
   if (erased.length > 0) await eraseContacts(tx, connection, erased, options.now);
   const rows = snapshots.filter((s) => s.status !== 'erased').map(toContactRow);
   const moved = await saveContacts(tx, connection, rows, options.verified);
-  if (!options.backfilling)
-    add(await findDealIds(tx, connection, await findDealsOfContacts(tx, connection, moved)));
+  add(await findDealIds(tx, connection, await findDealsOfContacts(tx, connection, moved)));
 }
 
 async function applyDeals(
@@ -124,6 +122,7 @@ async function applyDeals(
       activities: record.activities,
     })),
   );
+  // A full read follows the references itself, a thousand at a time.
   if (!options.backfilling) await markFetch(tx, connection, references, options);
 }
 
@@ -135,7 +134,7 @@ async function applyActivities(
   add: AddDeals,
 ): Promise<void> {
   const touched = await saveActivities(tx, connection, snapshots.map(toActivityRow), options.verified);
-  if (!options.backfilling) add(await findDealIds(tx, connection, touched));
+  add(await findDealIds(tx, connection, touched));
 }
 
 /** Marks records to be looked at again, and wakes the connection's fetch lane. */
