@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { createDefaultRuleSet } from '../attribution/default-rule-set.ts';
 import { applyRuleSet } from '../attribution/rule-set-store.ts';
 import { type Database, query, type Tx, toInstant, withOrganization } from '../platform/db/client.ts';
@@ -116,27 +116,4 @@ export async function addMember(
     details: { role },
   });
   return row;
-}
-
-/** @returns false when there is no such member. */
-export async function changeMemberRole(
-  tx: Tx,
-  member: { readonly organizationId: string; readonly id: string; readonly role: MemberRole },
-  by: By,
-): Promise<boolean> {
-  const { organizationId, id, role } = member;
-  const rows = await tx
-    .update(members)
-    .set({ role })
-    .where(and(eq(members.organizationId, organizationId), eq(members.id, id)))
-    .returning({ id: members.id });
-  if (rows.length === 0) return false;
-  await recordAudit(tx, {
-    ...by,
-    organizationId,
-    action: 'member.change-role',
-    subject: `member:${id}`,
-    details: { role },
-  });
-  return true;
 }

@@ -102,6 +102,7 @@ export async function createLink(
   return { status: 'linked', link };
 }
 
+/** Held until the transaction ends, as accepting suggestions does: of two links of one company the second sees the first. */
 async function findAccountId(
   tx: Tx,
   organizationId: string,
@@ -112,7 +113,7 @@ async function findAccountId(
     sql`select s.id from accounts a join accounts s on s.organization_id = a.organization_id and s.connection_id = a.connection_id
         and s.external_id = coalesce(a.merged_into_external_id, a.external_id)
       where a.organization_id = ${organizationId}::uuid and a.connection_id = ${connectionId}::uuid
-        and a.external_id = ${accountExternalId} and s.deleted_at is null`,
+        and a.external_id = ${accountExternalId} and s.deleted_at is null for update of s`,
   );
   return account?.id ?? null;
 }

@@ -142,7 +142,7 @@ async function lockCompanies(
   return accepted.every((item) => companies.has(keyOf(item))) ? companies : null;
 }
 
-/** Account id → partner, for companies whose link is open-ended or still to come to its end. */
+/** Account id → partner, also where the link ended: somebody decided that, and nobody's click on a list undoes it. */
 async function findLinkedPartners(
   tx: Tx,
   organizationId: string,

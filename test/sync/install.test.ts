@@ -2,11 +2,11 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createHubSpotOAuth } from '../../connectors/hubspot/oauth.ts';
 import { createInstallLink } from '../../src/identity/install-link-store.ts';
-import { newMasterKey, parseMasterKeys } from '../../src/platform/crypto.ts';
+import { type MasterKey, newMasterKey, parseMasterKeys } from '../../src/platform/crypto.ts';
 import { type Database, openDatabase, withOrganization } from '../../src/platform/db/client.ts';
 import { createHttpApp } from '../../src/platform/http/app.ts';
 import { memoryLog } from '../../src/platform/log.ts';
-import { redirectUrlOf } from '../../src/sync/install.ts';
+import { type InstallDeps, redirectUrlOf } from '../../src/sync/install.ts';
 import { addInstallRoutes } from '../../src/sync/install-routes.ts';
 import { createVirtualClock } from '../sandbox/virtual-clock.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
@@ -21,6 +21,7 @@ let crm: OAuthServer;
 const clock = createVirtualClock(new Date('2026-11-20T10:00:00Z'));
 const log = memoryLog();
 const app = createHttpApp({ log, clock, metrics: null, metricsToken: null, readiness: [] });
+const localApp = createHttpApp({ log, clock, metrics: null, metricsToken: null, readiness: [] });
 let organizationId: string;
 
 beforeAll(async () => {
@@ -30,18 +31,21 @@ beforeAll(async () => {
   crm = await startOAuthServer();
   const masterKeys = parseMasterKeys(newMasterKey('v1'));
   if (typeof masterKeys === 'string') throw new Error(masterKeys);
-  addInstallRoutes(app, {
-    db,
-    clock,
-    masterKeys,
-    publicUrl: PUBLIC_URL,
-    oauth: () => createHubSpotOAuth({ apiUrl: crm.url, appUrl: crm.url }),
-    app: (provider) => ({
-      clientId: 'client',
-      clientSecret: 'secret',
-      redirectUrl: redirectUrlOf(PUBLIC_URL, provider),
-    }),
-  });
+  addInstallRoutes(app, depsAt(PUBLIC_URL, masterKeys));
+  addInstallRoutes(localApp, depsAt('http://localhost:8080', masterKeys));
+});
+
+const depsAt = (publicUrl: string, masterKeys: readonly MasterKey[]): InstallDeps => ({
+  db,
+  clock,
+  masterKeys,
+  publicUrl,
+  oauth: () => createHubSpotOAuth({ apiUrl: crm.url, appUrl: crm.url }),
+  app: (provider) => ({
+    clientId: 'client',
+    clientSecret: 'secret',
+    redirectUrl: redirectUrlOf(publicUrl, provider),
+  }),
 });
 afterAll(async () => {
   await crm.close(0);
@@ -135,6 +139,18 @@ test('a link works once, also for two who press at the same time, and not after 
   const late = await newLink();
   await clock.advance(30 * 60_000);
   expect((await app.request(late, { method: 'POST' })).status).toBe(404);
+});
+
+test('on plain http, which is allowed for localhost only, the cookie does without what browsers refuse there', async () => {
+  const response = await localApp.request(await newLink(), { method: 'POST' });
+  const setCookie = response.headers.get('set-cookie') ?? '';
+  expect(setCookie).toMatch(/^tributary_install=[\w-]{43};/);
+  expect(setCookie).toMatch(/HttpOnly; SameSite=Lax/);
+  expect(setCookie).not.toContain('Secure');
+  const [cookie = ''] = setCookie.split(';');
+  const back = crm.consent(response.headers.get('location') ?? '');
+  const done = await localApp.request(back.pathname + back.search, { headers: { cookie } });
+  expect(done.status).toBe(200);
 });
 
 test('another site cannot press the button', async () => {
