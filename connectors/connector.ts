@@ -154,6 +154,8 @@ export interface AccountFacts {
   readonly owners: readonly { readonly externalId: string; readonly active: boolean }[];
   /** Association labels between deals and companies that exist in this account. */
   readonly dealAccountLabels: readonly { readonly id: string; readonly label: string }[];
+  /** Deal fields that by their name may hold a partner: proposed to the admin, and used until they choose. */
+  readonly partnerFieldCandidates: readonly string[];
   /** Where a person opens records, e.g. `https://app.hubspot.com/contacts/123`. */
   readonly recordBaseUrl: string;
   readonly edition: string | null;

@@ -1,9 +1,12 @@
 import type { z } from 'zod';
+import { Rejected } from '../../src/platform/errors.ts';
 import type { AccountFacts } from '../connector.ts';
 import type { CallHubSpot } from './client.ts';
 import { exponentOf } from './currency.ts';
+import { listDealProperties } from './deal-fields.ts';
 import { detectEmptyFields } from './empty-fields.ts';
 import { OBJECT_TYPE_IDS } from './kinds.ts';
+import { DEAL_FIELDS } from './our-fields.ts';
 import { AccountDetailsSchema, LabelsSchema, OwnersSchema, PipelinesSchema } from './schema.ts';
 import { HUBSPOT_API_VERSION } from './version.ts';
 
@@ -12,7 +15,7 @@ import { HUBSPOT_API_VERSION } from './version.ts';
  * the currency settings hold the same list and rates, but behind a scope of their own that nothing here needs.
  */
 export async function describeAccount(call: CallHubSpot, signal: AbortSignal): Promise<AccountFacts> {
-  const [details, pipelines, active, archived, labels, quirks] = await Promise.all([
+  const [details, pipelines, active, archived, labels, fields] = await Promise.all([
     call(
       {
         operation: 'account.details',
@@ -43,7 +46,7 @@ export async function describeAccount(call: CallHubSpot, signal: AbortSignal): P
       },
       signal,
     ),
-    detectEmptyFields(call, signal),
+    describeDealFields(call, signal),
   ]);
   const currencies = [details.companyCurrency, ...(details.additionalCurrencies ?? [])];
   return {
@@ -68,8 +71,33 @@ export async function describeAccount(call: CallHubSpot, signal: AbortSignal): P
     ),
     recordBaseUrl: `https://${details.uiDomain}/contacts/${details.portalId}`,
     edition: details.accountType ?? null,
-    quirks,
+    ...fields,
   };
+}
+
+/** Words in a property's internal name that say it may hold a partner. */
+const PARTNER_WORDS =
+  /(^|_)(partners?|referr(al|er|ed_by)|resellers?|distributors?|registered_by|registration)(_|$)/;
+
+/** An account that refuses to be asked is told apart by preflight; here nothing is known then. */
+async function describeDealFields(
+  call: CallHubSpot,
+  signal: AbortSignal,
+): Promise<Pick<AccountFacts, 'partnerFieldCandidates' | 'quirks'>> {
+  try {
+    const properties = (await listDealProperties(call, signal)).filter(
+      (property) => property.hidden !== true,
+    );
+    const names = properties.map((property) => property.name);
+    const quirks = await detectEmptyFields(call, new Set(names), signal);
+    const own = new Set<string>(DEAL_FIELDS.map((field) => field.name));
+    const isCandidate = (name: string) =>
+      PARTNER_WORDS.test(name) && !name.startsWith('hs_') && !own.has(name);
+    return { quirks, partnerFieldCandidates: names.filter(isCandidate).sort() };
+  } catch (error) {
+    if (!(error instanceof Rejected)) throw error;
+    return { quirks: {}, partnerFieldCandidates: [] };
+  }
 }
 
 type StageMetadata = z.infer<typeof PipelinesSchema>['results'][number]['stages'][number]['metadata'];

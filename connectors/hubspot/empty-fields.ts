@@ -1,7 +1,5 @@
-import { Rejected } from '../../src/platform/errors.ts';
 import type { AccountFacts } from '../connector.ts';
 import type { CallHubSpot } from './client.ts';
-import { listDealProperties } from './deal-fields.ts';
 import { ESSENTIAL_DEAL_PROPERTIES } from './kinds.ts';
 import { type HubSpotObject, ListSchema } from './schema.ts';
 import { HUBSPOT_API_VERSION } from './version.ts';
@@ -17,29 +15,20 @@ const QUIRK = 'omittedWhenEmpty';
  */
 export async function detectEmptyFields(
   call: CallHubSpot,
+  listed: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
-  try {
-    const [properties, page] = await Promise.all([
-      listDealProperties(call, signal),
-      call(
-        {
-          operation: 'deals.probe',
-          path: `/crm/objects/${HUBSPOT_API_VERSION}/deals`,
-          query: { limit: '100', properties: ESSENTIAL_DEAL_PROPERTIES.join(',') },
-          schema: ListSchema,
-          repeatable: true,
-        },
-        signal,
-      ),
-    ]);
-    const listed = new Set(properties.filter((p) => p.hidden !== true).map((p) => p.name));
-    return { [QUIRK]: omittedWhenEmpty(page.results, listed).join(',') };
-  } catch (error) {
-    // An account that refuses to be asked is told apart by preflight; here nothing is known.
-    if (error instanceof Rejected) return {};
-    throw error;
-  }
+  const page = await call(
+    {
+      operation: 'deals.probe',
+      path: `/crm/objects/${HUBSPOT_API_VERSION}/deals`,
+      query: { limit: '100', properties: ESSENTIAL_DEAL_PROPERTIES.join(',') },
+      schema: ListSchema,
+      repeatable: true,
+    },
+    signal,
+  );
+  return { [QUIRK]: omittedWhenEmpty(page.results, listed).join(',') };
 }
 
 /** The essential properties that these deals leave out when empty. */

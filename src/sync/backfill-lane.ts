@@ -7,6 +7,7 @@ import { markWork } from '../platform/jobs/work-store.ts';
 import {
   advanceBackfill,
   type Connection,
+  findConnection,
   listPositions,
   type SyncPosition,
   saveFacts,
@@ -55,10 +56,11 @@ const isActivity = (kind: RecordKind): kind is (typeof ACTIVITY_KINDS)[number] =
 
 async function describe(deps: SyncDeps, connection: Connection, signal: AbortSignal): Promise<Connection> {
   const facts = await openConnector(deps, connection).describeAccount(signal);
-  await withOrganization(deps.db, connection.organizationId, (tx) =>
-    saveFacts(tx, connection, facts, deps.clock.now()),
-  );
-  return { ...connection, facts };
+  const described = await withOrganization(deps.db, connection.organizationId, async (tx) => {
+    await saveFacts(tx, connection, facts, deps.clock.now());
+    return findConnection(tx, connection);
+  });
+  return described ?? { ...connection, facts };
 }
 
 async function readPage(

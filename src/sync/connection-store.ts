@@ -1,6 +1,13 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { AccountFacts, Finding, Provider, SchemaState } from '../../connectors/connector.ts';
-import { type ConnectionKey, query, type Tx, toInstant, toInstantOrNull } from '../platform/db/client.ts';
+import {
+  type ConnectionKey,
+  query,
+  type Tx,
+  textArray,
+  toInstant,
+  toInstantOrNull,
+} from '../platform/db/client.ts';
 import { connections, syncPositions } from './tables.ts';
 
 export type ConnectionStatus = 'active' | 'reconnect_needed' | 'misconfigured' | 'uninstalled';
@@ -103,8 +110,17 @@ export async function setConnectionStatus(
   return rows.length > 0;
 }
 
+/** Facts as described now. The first description also proposes the partner fields; the admin may choose others. */
 export async function saveFacts(tx: Tx, key: ConnectionKey, facts: AccountFacts, now: Date): Promise<void> {
-  await tx.update(connections).set({ facts, describedAt: now.toISOString() }).where(byKey(key));
+  await tx
+    .update(connections)
+    .set({
+      facts,
+      describedAt: now.toISOString(),
+      partnerFields: sql`case when ${connections.describedAt} is null and ${connections.partnerFields} = '{}'
+        then ${textArray(facts.partnerFieldCandidates)} else ${connections.partnerFields} end`,
+    })
+    .where(byKey(key));
 }
 
 export async function saveCheckUp(

@@ -67,6 +67,7 @@ const FACTS = {
   pipelines: [],
   owners: [],
   dealAccountLabels: [],
+  partnerFieldCandidates: [],
   recordBaseUrl: '',
   edition: null,
 };

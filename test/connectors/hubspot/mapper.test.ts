@@ -28,6 +28,7 @@ const FACTS: AccountFacts = {
   ],
   owners: [],
   dealAccountLabels: [],
+  partnerFieldCandidates: [],
   recordBaseUrl: 'https://app.hubspot.com/contacts/1',
   edition: null,
 };
