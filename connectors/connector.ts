@@ -32,8 +32,6 @@ export interface RecordRef {
 export type DecimalText = string;
 /** An instant in ISO 8601 UTC, e.g. `2026-11-20T10:00:00.000Z`. */
 export type Instant = string;
-/** A calendar day `YYYY-MM-DD`. */
-export type Day = string;
 
 /** A field the CRM hides from us or refuses to give is `unknown`; `null` means it is empty there. */
 export const UNKNOWN = Symbol.for('tributary.unknown');

@@ -139,19 +139,6 @@ export async function eraseContacts(
     on conflict (organization_id, connection_id, external_id) do update set email = null, erased_at = excluded.erased_at`);
 }
 
-/** Accounts of the organization with these external ids, for link making and deep links. */
-export async function findAccounts(
-  tx: Tx,
-  key: ConnectionKey,
-  externalIds: readonly string[],
-): Promise<readonly { id: string; externalId: string; name: string | null }[]> {
-  return query(
-    tx,
-    sql`select id, external_id as "externalId", name from accounts where organization_id = ${key.organizationId}::uuid
-      and connection_id = ${key.connectionId}::uuid and external_id = any(${textArray(externalIds)})`,
-  );
-}
-
 /**
  * Every company that counts as a partner, by external id: linked companies, what they were merged into, and (where the
  * link says so) their child companies. For use as a `with recursive` body: columns link_id, partner_id, account_id

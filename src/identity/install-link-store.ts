@@ -1,10 +1,10 @@
-import { and, eq, gt, isNull } from 'drizzle-orm';
+import { and, eq, gt, isNull, lt } from 'drizzle-orm';
 import type { Provider } from '../../connectors/connector.ts';
 import { randomToken, sha256Hex } from '../platform/crypto.ts';
 import { type Database, type Tx, withOrganization } from '../platform/db/client.ts';
 import type { By } from './actor.ts';
 import { recordAudit } from './audit-store.ts';
-import { installLinks, organizations } from './tables.ts';
+import { installLinks, oauthStates, organizations } from './tables.ts';
 
 const LIFETIME_MS = 30 * 60_000;
 
@@ -76,3 +76,14 @@ const stillGood = (key: { readonly organizationId: string; readonly id: string }
     isNull(installLinks.usedAt),
     gt(installLinks.expiresAt, now.toISOString()),
   );
+
+/** Links and round trips that nobody can use any more. */
+export async function forgetExpiredInstalls(tx: Tx, organizationId: string, before: Date): Promise<void> {
+  const at = before.toISOString();
+  await tx
+    .delete(installLinks)
+    .where(and(eq(installLinks.organizationId, organizationId), lt(installLinks.expiresAt, at)));
+  await tx
+    .delete(oauthStates)
+    .where(and(eq(oauthStates.organizationId, organizationId), lt(oauthStates.expiresAt, at)));
+}

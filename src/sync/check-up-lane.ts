@@ -64,6 +64,9 @@ interface CheckUp {
   readonly findings: readonly Finding[];
 }
 
+/** Lanes whose work a person's change in the CRM may let through. */
+const HEALED_LANES = ['write-back', 'fetch', 'backfill'] as const;
+
 async function followUp(tx: Tx, before: Connection, after: CheckUp, now: Date): Promise<void> {
   const { organizationId, connectionId } = before;
   const differs = (a: unknown, b: unknown) => JSON.stringify(a) !== JSON.stringify(b);
@@ -77,10 +80,12 @@ async function followUp(tx: Tx, before: Connection, after: CheckUp, now: Date): 
     );
   }
   if (before.schemaState === null) await releaseWork(tx, before, now);
-  if (before.schemaState?.version !== after.schemaState.version || differs(before.findings, after.findings)) {
-    const scope = { organizationId, scopeId: connectionId, lane: 'write-back' } as const;
-    const rejected = await forgetRejections(tx, organizationId, { connectionId });
-    const setAside = await listSetAsideObjects(tx, scope);
-    await markWork(tx, scope, [...rejected.map((r) => r.dealId), ...setAside], now);
+  if (before.schemaState?.version === after.schemaState.version && !differs(before.findings, after.findings))
+    return;
+  const rejected = await forgetRejections(tx, organizationId, { connectionId });
+  for (const lane of HEALED_LANES) {
+    const scope = { organizationId, scopeId: connectionId, lane };
+    const again = lane === 'write-back' ? rejected.map((r) => r.dealId) : [];
+    await markWork(tx, scope, [...again, ...(await listSetAsideObjects(tx, scope))], now);
   }
 }

@@ -1,4 +1,5 @@
 import { findExpiredDeals, markRecompute } from '../attribution/dirty-store.ts';
+import { forgetExpiredInstalls } from '../identity/install-link-store.ts';
 import { withOrganization } from '../platform/db/client.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
 import { markWork } from '../platform/jobs/work-store.ts';
@@ -8,6 +9,7 @@ import { forAll, inAWhile } from './with-connection.ts';
 import { forgetRejections } from './write-back-store.ts';
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /**
  * The daily lane of an organization. It looks every hour, since organizations' days begin at different hours: open deals
@@ -29,7 +31,7 @@ export function createDailyLane(
           { dealIds: await findExpiredDeals(tx, organizationId, now) },
           { now },
         );
-        const attemptedBefore = new Date(now.getTime() - 24 * HOUR_MS);
+        const attemptedBefore = new Date(now.getTime() - DAY_MS);
         const rejected = await forgetRejections(tx, organizationId, { attemptedBefore });
         for (const [scopeId, rows] of Map.groupBy(rejected, (r) => r.connectionId))
           await markWork(
@@ -38,6 +40,7 @@ export function createDailyLane(
             rows.map((r) => r.dealId),
             now,
           );
+        await forgetExpiredInstalls(tx, organizationId, new Date(now.getTime() - DAY_MS));
         await forgetUninstalled(tx, organizationId, new Date(now.getTime() - deps.uninstalledRetentionMs));
       });
       return forAll(items, inAWhile(now, HOUR_MS));
