@@ -70,7 +70,8 @@ const HEALED_LANES = ['write-back', 'fetch', 'backfill'] as const;
 async function followUp(tx: Tx, before: Connection, after: CheckUp, now: Date): Promise<void> {
   const { organizationId, connectionId } = before;
   const differs = (a: unknown, b: unknown) => JSON.stringify(a) !== JSON.stringify(b);
-  if (before.facts !== null && differs(before.facts, after.facts)) {
+  const findingsDiffer = differs(before.findings, after.findings);
+  if (before.facts !== null && (findingsDiffer || differs(before.facts, after.facts))) {
     const blocked = await listBlockedDeals(tx, before);
     await markFetch(
       tx,
@@ -80,8 +81,7 @@ async function followUp(tx: Tx, before: Connection, after: CheckUp, now: Date): 
     );
   }
   if (before.schemaState === null) await releaseWork(tx, before, now);
-  if (before.schemaState?.version === after.schemaState.version && !differs(before.findings, after.findings))
-    return;
+  if (before.schemaState?.version === after.schemaState.version && !findingsDiffer) return;
   const rejected = await forgetRejections(tx, organizationId, { connectionId });
   for (const lane of HEALED_LANES) {
     const scope = { organizationId, scopeId: connectionId, lane };
