@@ -1,61 +1,56 @@
+import type { AddressInfo } from 'node:net';
+import { type HttpBindings, serve } from '@hono/node-server';
 import { runOnce } from 'graphile-worker';
 import { Pool } from 'pg';
+import postgres from 'postgres';
 import { composeTributary, type Tributary } from '../../src/compose.ts';
-import { createApiKey } from '../../src/identity/api-key-store.ts';
-import { createInstallLink } from '../../src/identity/install-link-store.ts';
-import { createOrganization } from '../../src/identity/store.ts';
-import type { Clock } from '../../src/platform/clock.ts';
 import { parseConfig } from '../../src/platform/config.ts';
 import { newMasterKey } from '../../src/platform/crypto.ts';
-import { type Database, openDatabase, withOrganization } from '../../src/platform/db/client.ts';
+import { type Database, openDatabase } from '../../src/platform/db/client.ts';
 import { toTaskList } from '../../src/platform/jobs/define-job.ts';
+import { graphileLog } from '../../src/platform/jobs/graphile-log.ts';
 import { memoryLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics-node.ts';
-import { cardFetch } from '../sandbox/hubspot/card-proxy.ts';
+import { RESET_HEADER } from '../sandbox/hubspot/guard.ts';
 import type { Knobs, PortalOptions } from '../sandbox/hubspot/options.ts';
 import { createHubSpotSandbox, type HubSpotSandbox } from '../sandbox/hubspot/sandbox.ts';
-import { startSandboxServer } from '../sandbox/hubspot/server.ts';
 import { installSubscriptions } from '../sandbox/hubspot/subscriptions.ts';
 import { createVirtualClock, type VirtualClock } from '../sandbox/virtual-clock.ts';
 import { createTestDatabase } from '../setup/database.ts';
+import { addTenant, type Tenant } from './tenant.ts';
 
 export const START = new Date('2026-11-20T10:00:00.000Z');
 export const PORTAL = 1_000_001;
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
 const PUBLIC_URL = 'https://tributary.example';
-const OPERATOR = { kind: 'operator', id: 'test' } as const;
+/** More rounds than any honest piece of work takes: past it something goes round in circles. */
+const MAX_ROUNDS = 200;
 
 /** A whole Tributary on real PostgreSQL, facing a sandbox portal over real HTTP, in virtual time, worked by hand. */
 export interface Line extends Tributary {
+  readonly publicUrl: string;
   readonly db: Database;
   readonly clock: VirtualClock;
   readonly sandbox: HubSpotSandbox;
   readonly log: ReturnType<typeof memoryLog>;
+  /** As superuser, past row security: for looking behind the scenes, and for breaking things. */
+  readonly sql: postgres.Sql;
   readonly ownerUrl: string;
   readonly appUrl: string;
-  readonly superuserUrl: string;
   /** Works off everything that is due now, with the real queue; nothing is left ready afterwards. */
   drain(): Promise<void>;
-  /** Delivers the portal's webhooks that are due, then drains. */
+  /** Delivers the portal's webhooks that are due, then drains, until neither has anything left. */
   settle(): Promise<void>;
+  /** Time goes by in `steps` equal steps, everything due worked off after each. */
+  pass(ms: number, steps?: number): Promise<void>;
+  /** The process dies with everything it holds open; another one is composed on the same database. */
+  restart(): Promise<void>;
+  /** Told before the sandbox answers a call; for what must happen in the middle of things. */
+  beforeCall: ((path: string) => void | Promise<void>) | null;
   addTenant(options?: { readonly portalId?: number; readonly timeZone?: string }): Promise<Tenant>;
   close(): Promise<void>;
-}
-export interface Tenant {
-  readonly organizationId: string;
-  readonly apiKey: string;
-  /** Through the real OAuth round trip, as a browser would. */
-  install(): Promise<Response>;
-  connectionId(): Promise<string>;
-  /** `/v1` with this tenant's key; parses JSON. */
-  api<T = Record<string, unknown>>(
-    method: string,
-    path: string,
-    body?: unknown,
-  ): Promise<{ readonly status: number; readonly body: T }>;
-  /** Turns every suggested company into a partner. */
-  acceptAllSuggestions(type?: string): Promise<number>;
-  /** The card as HubSpot's proxy gives it. */
-  card(dealId: string): Promise<Record<string, unknown>>;
 }
 
 export async function openLine(
@@ -67,7 +62,6 @@ export async function openLine(
 ): Promise<Line> {
   const clock = createVirtualClock(START, { autoAdvance: true });
   const database = await createTestDatabase();
-  let app: Tributary['app'] | undefined;
   const sandbox = createHubSpotSandbox({
     clock,
     clientId: 'client-id',
@@ -76,12 +70,12 @@ export async function openLine(
     webhooks: {
       targetUrl: `${PUBLIC_URL}/webhooks/hubspot`,
       subscriptions: installSubscriptions(),
-      fetch: async (request) => (await app?.fetch(request)) ?? new Response(null, { status: 503 }),
+      fetch: (request) => clock.track(Promise.resolve(line.app.fetch(request))),
     },
     portals: options.portals ?? [{ portalId: PORTAL, edition: 'enterprise' }],
     ...(options.knobs === undefined ? {} : { knobs: options.knobs }),
   });
-  const server = await startSandboxServer({ port: 0, sandbox });
+  const server = await serveSandbox(sandbox, (path) => line.beforeCall?.(path));
   const config = parseConfig({
     PUBLIC_URL,
     MASTER_KEYS: newMasterKey('v1'),
@@ -92,135 +86,109 @@ export async function openLine(
     HUBSPOT_APP_URL: server.url,
     ...options.env,
   });
-  const db = openDatabase(database.appUrl, 6);
   const log = memoryLog();
-  const tributary = composeTributary({ config, db, clock, log, metrics: createMetrics(), readiness: [] });
-  app = tributary.app;
-  const pool = new Pool({ connectionString: database.ownerUrl, max: 3 });
-  const line: Omit<Line, 'addTenant'> = {
-    ...tributary,
-    db,
+  const compose = () => {
+    const db = openDatabase(database.appUrl, 6);
+    return {
+      db,
+      ...composeTributary({ config, db, clock, log, metrics: createMetrics(), readiness: [] }),
+    };
+  };
+  let process = compose();
+  const workers = new Pool({ connectionString: database.ownerUrl, max: 3 });
+  workers.on('error', () => {});
+  workers.on('connect', (client) => client.on('error', () => {}));
+  const sql = postgres(database.superuserUrl, { max: 2, onnotice: () => {} });
+  const line: Line = {
+    publicUrl: PUBLIC_URL,
+    get db() {
+      return process.db;
+    },
+    get app() {
+      return process.app;
+    },
+    get jobs() {
+      return process.jobs;
+    },
     clock,
     sandbox,
     log,
+    sql,
     ownerUrl: database.ownerUrl,
     appUrl: database.appUrl,
-    superuserUrl: database.superuserUrl,
-    drain: () => drain(tributary, pool, db, clock),
+    beforeCall: null,
+    drain: () => drain(line, workers),
     settle: async () => {
-      await sandbox.flushWebhooks();
-      await drain(tributary, pool, db, clock);
+      do {
+        await sandbox.flushWebhooks();
+        await drain(line, workers);
+      } while ((await sandbox.flushWebhooks()).length > 0);
+      await drain(line, workers);
     },
+    pass: async (ms, steps = 1) => {
+      for (let step = 0; step < steps; step++) {
+        await clock.advance(ms / steps);
+        await line.settle();
+      }
+    },
+    restart: async () => {
+      await process.db.close().catch(() => undefined);
+      process = compose();
+    },
+    addTenant: (tenant = {}) => addTenant(line, { portalId: PORTAL, ...tenant }),
     close: async () => {
       await server.close();
-      await pool.end();
-      await db.close();
+      await workers.end();
+      await sql.end();
+      await process.db.close();
       await database.drop();
     },
   };
-  return { ...line, addTenant: (tenant = {}) => addTenant(line, tenant) };
+  return line;
 }
 
-async function drain(tributary: Tributary, pool: Pool, db: Database, clock: Clock): Promise<void> {
-  for (;;) {
+async function drain(line: Line, pgPool: Pool): Promise<void> {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
     await runOnce({
-      pgPool: pool,
+      pgPool,
       concurrency: 2,
       noHandleSignals: true,
-      taskList: toTaskList(tributary.jobs),
+      taskList: toTaskList(line.jobs),
+      logger: graphileLog(line.log),
     });
-    const [row] = await db.doors<
+    const [row] = await line.sql<
       { woken: number }[]
-    >`select ops.wake_due_work(${clock.now().toISOString()}::timestamptz) as woken`;
+    >`select ops.wake_due_work(${line.clock.now().toISOString()}::timestamptz) as woken`;
     if ((row?.woken ?? 0) === 0) return;
   }
+  const left =
+    await line.sql`select lane, object, attempts, reason from work where run_at <= ${line.clock.now()} limit 5`;
+  throw new Error(`work does not come to rest: ${JSON.stringify(left)}`);
 }
 
-async function addTenant(
-  { db, app, clock, sandbox }: Omit<Line, 'addTenant'>,
-  options: { readonly portalId?: number; readonly timeZone?: string },
-): Promise<Tenant> {
-  const portalId = options.portalId ?? PORTAL;
-  const by = { actor: OPERATOR, now: clock.now() };
-  const organization = await createOrganization(
-    db,
-    { name: `Tenant of ${portalId}`, timeZone: options.timeZone ?? 'America/New_York' },
-    by,
-  );
-  const { organizationId } = organization;
-  const key = await withOrganization(db, organizationId, (tx) =>
-    createApiKey(tx, { organizationId, name: 'test', scopes: ['admin'], expiresAt: null }, by),
-  );
-  const api: Tenant['api'] = async (method, path, body) => {
-    const response = await app.request(`${PUBLIC_URL}${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${key.text}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    return { status: response.status, body: (await response.json()) as never };
-  };
-  const connectionId = async () => {
-    const { body } = await api<{ connections: { id: string }[] }>('GET', '/v1/connections');
-    const [first] = body.connections;
-    if (first === undefined) throw new Error('not connected');
-    return first.id;
-  };
-  return {
-    organizationId,
-    apiKey: key.text,
-    api,
-    connectionId,
-    install: async () => {
-      const link = await withOrganization(db, organizationId, (tx) =>
-        createInstallLink(tx, { organizationId, provider: 'hubspot' }, { actor: OPERATOR, now: clock.now() }),
-      );
-      return walkThroughInstall(app, sandbox, link.token, portalId);
-    },
-    acceptAllSuggestions: async (type = 'referral') => {
-      const id = await connectionId();
-      const { body } = await api<{ suggestions: { accountExternalId: string }[] }>(
-        'GET',
-        '/v1/partner-suggestions?limit=200',
-      );
-      const accepted = body.suggestions.map(({ accountExternalId }) => ({
-        connectionId: id,
-        accountExternalId,
-        type,
-      }));
-      await api('POST', '/v1/partner-suggestions/accept', accepted);
-      return accepted.length;
-    },
-    card: async (dealId) => {
-      const response = await cardFetch(
-        sandbox,
-        { portalId, userId: 1, userEmail: 'rep@example.com' },
-        { url: `${PUBLIC_URL}/cards/deal?dealId=${dealId}` },
-        async (request) => app.fetch(request),
-      );
-      return (await response.json()) as Record<string, unknown>;
-    },
-  };
-}
-
-/** What a person and their browser do: open the link, press the button, consent, come back. */
-async function walkThroughInstall(
-  app: Tributary['app'],
+/** Behind a real port, without deliveries by themselves: a test says when HubSpot's webhooks arrive. */
+async function serveSandbox(
   sandbox: HubSpotSandbox,
-  token: string,
-  portalId: number,
-): Promise<Response> {
-  const pressed = await app.request(`${PUBLIC_URL}/install/${token}`, { method: 'POST' });
-  const cookie = pressed.headers.get('set-cookie')?.split(';')[0] ?? '';
-  const consent = new URL(pressed.headers.get('location') ?? '');
-  const form = new URLSearchParams(consent.searchParams);
-  form.set('portalId', String(portalId));
-  form.set('decision', 'approve');
-  const approved = await sandbox.app.request(`${consent.origin}${consent.pathname}`, {
-    method: 'POST',
-    body: form,
+  beforeCall: (path: string) => void | Promise<void> | undefined,
+): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const fetch = async (request: Request, env: HttpBindings): Promise<Response> => {
+    await beforeCall(new URL(request.url).pathname);
+    const response = await sandbox.app.fetch(request);
+    if (response.headers.has(RESET_HEADER)) env.incoming.socket.destroy();
+    return response;
+  };
+  const server = serve({ fetch: fetch as never, port: 0, hostname: '127.0.0.1' });
+  await new Promise<void>((resolve, reject) => {
+    server.once('listening', resolve);
+    server.once('error', reject);
   });
-  return app.request(approved.headers.get('location') ?? '', { headers: { cookie } });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        if ('closeAllConnections' in server) server.closeAllConnections();
+      }),
+  };
 }
