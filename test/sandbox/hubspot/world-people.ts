@@ -132,7 +132,10 @@ function joinFamilies(seeding: Seeding, customers: readonly Company[]): void {
     if (n % 10 < 8 || parent === undefined || parent === child) return;
     seeding.link({ type: 'companies', id: child.id }, { type: 'companies', id: parent.id }, 'Parent Company');
     const row = seeding.table('companies').rows.get(child.id);
-    if (row !== undefined) row.values = { ...row.values, hs_parent_company_id: parent.id };
+    if (row === undefined) return;
+    row.values = { ...row.values, hs_parent_company_id: parent.id };
+    row.version += 1;
+    seeding.table('companies').index.put(row);
   });
 }
 
