@@ -309,6 +309,11 @@ create function ops.newest_beat() returns timestamptz language sql stable securi
 set search_path = pg_catalog, pg_temp as $$ select max(beat_at) from ops.worker_heartbeats where fenced_at is null $$;
 --> statement-breakpoint
 
+-- Raised by every migration that the code needs; /readyz and the edge compare it with the number they were built for.
+create function ops.schema_version() returns integer language sql immutable security definer
+set search_path = pg_catalog, pg_temp as $$ select 1 $$;
+--> statement-breakpoint
+
 -- ── rights ──
 do $$ declare t regclass; begin
   for t in select c.oid::regclass from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') loop

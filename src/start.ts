@@ -3,6 +3,7 @@ import type { Clock } from './platform/clock.ts';
 import type { Config } from './platform/config.ts';
 import { type Database, openDatabase } from './platform/db/client.ts';
 import { migrateDatabase } from './platform/db/migrate.ts';
+import { databaseCheck } from './platform/db/schema-version.ts';
 import { chooseHome } from './platform/embedded-postgres/home.ts';
 import { startPostgres } from './platform/embedded-postgres.ts';
 import { NotReady, type ReadinessCheck } from './platform/http/health.ts';
@@ -103,16 +104,6 @@ async function openServer(
   });
   log.info('Embedded PostgreSQL is up', { home, port: postgres.port });
   return postgres;
-}
-
-function databaseCheck(db: Database): ReadinessCheck {
-  return {
-    name: 'database',
-    check: async () => {
-      await db.doors`select ops.newest_beat()`;
-      return 'answers, migrated';
-    },
-  };
 }
 
 function workerCheck(db: Database, clock: Clock): ReadinessCheck {

@@ -10,7 +10,7 @@ import {
 } from '../platform/db/client.ts';
 import { connections, syncPositions } from './tables.ts';
 
-export type ConnectionStatus = 'active' | 'reconnect_needed' | 'misconfigured' | 'uninstalled';
+export type ConnectionStatus = 'active' | 'reconnect_needed' | 'uninstalled';
 
 export interface Connection extends ConnectionKey {
   readonly provider: Provider;

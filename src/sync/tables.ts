@@ -23,7 +23,7 @@ export const connections = pgTable(
     id: ownId(),
     provider: text({ enum: ['hubspot', 'salesforce', 'pipedrive'] }).notNull(),
     accountExternalId: text().notNull(),
-    status: text({ enum: ['active', 'reconnect_needed', 'misconfigured', 'uninstalled'] }).notNull(),
+    status: text({ enum: ['active', 'reconnect_needed', 'uninstalled'] }).notNull(),
     statusReason: text(),
     scopes: text().array().notNull(),
     /** `AccountFacts` as last described; null until the first description. */

@@ -33,6 +33,7 @@ const DOOR_FUNCTIONS = [
   'reap_dead_pools',
   'refuse_change',
   'release_leaked',
+  'schema_version',
   'wake',
   'wake_due_work',
   'work_figures',
