@@ -14,7 +14,10 @@ export interface AccountRow {
   readonly mergedIntoExternalId: string | null;
 }
 
-/** Upserts accounts, the newer reading winning. @returns external ids of those whose stored facts changed. */
+/**
+ * Upserts accounts, the newer reading winning. The insert asks for `before` so that it is read first: a row that the same
+ * statement has written already is not seen by `for update`. @returns external ids of those whose stored facts changed.
+ */
 export async function saveAccounts(
   tx: Tx,
   { organizationId, connectionId }: ConnectionKey,
@@ -34,7 +37,7 @@ export async function saveAccounts(
       insert into accounts (organization_id, connection_id, external_id, name, domain, type, parent_external_id, changed_at, read_at, deleted_at, merged_into_external_id)
       select ${organizationId}::uuid, ${connectionId}::uuid, r."externalId", r.name, r.domain, r.type, r."parentExternalId", r."changedAt", r."readAt",
         case when r.deleted then r."changedAt" end, r."mergedIntoExternalId"
-      from ${input} order by r."externalId"
+      from ${input} where (select count(*) from before) >= 0 order by r."externalId"
       on conflict (organization_id, connection_id, external_id) do update set
         name = case when excluded.deleted_at is null then excluded.name else accounts.name end,
         domain = case when excluded.deleted_at is null then excluded.domain else accounts.domain end,
@@ -85,7 +88,7 @@ export async function saveContacts(
       insert into contacts (organization_id, connection_id, external_id, email, changed_at, read_at, deleted_at, merged_into_external_id)
       select ${organizationId}::uuid, ${connectionId}::uuid, r."externalId", r.email, r."changedAt", r."readAt",
         case when r.deleted then r."changedAt" end, r."mergedIntoExternalId"
-      from ${input} order by r."externalId"
+      from ${input} where (select count(*) from before) >= 0 order by r."externalId"
       on conflict (organization_id, connection_id, external_id) do update set
         email = case when contacts.erased_at is null then coalesce(excluded.email, contacts.email) end,
         changed_at = excluded.changed_at, read_at = excluded.read_at, deleted_at = excluded.deleted_at,

@@ -18,7 +18,8 @@ export interface ActivityRow {
 }
 
 /**
- * Upserts activities with their complete sets of deals and parties, the newer reading winning.
+ * Upserts activities with their complete sets of deals and parties, the newer reading winning. A person who was deleted or
+ * erased in the CRM shows on nothing there any more; that they took part stays a fact.
  * @returns external ids of every deal that an activity touches now, or touched until now, and that may be affected.
  */
 export async function saveActivities(
@@ -42,7 +43,7 @@ export async function saveActivities(
       insert into activities (organization_id, connection_id, kind, external_id, occurred_at, logged_at, outcome, label, direction, changed_at, read_at, deleted_at)
       select ${organizationId}::uuid, ${connectionId}::uuid, r.kind, r."externalId", r."occurredAt", r."loggedAt", r.outcome, r.label, r.direction,
         r."changedAt", r."readAt", case when r.deleted then r."changedAt" end
-      from ${input} order by r.kind, r."externalId"
+      from ${input} where (select count(*) from before) >= 0 order by r.kind, r."externalId"
       on conflict (organization_id, connection_id, kind, external_id) do update set
         occurred_at = case when excluded.deleted_at is null then excluded.occurred_at else activities.occurred_at end,
         logged_at = case when excluded.deleted_at is null then excluded.logged_at else activities.logged_at end,
@@ -82,6 +83,8 @@ export async function saveActivities(
     parties_gone as (
       delete from activity_parties e using ${savedRows} where e.organization_id = ${organization} and e.activity_id = s.id and s.present
         and not exists (select from now_parties n where n.id = e.activity_id and n.kind = e.kind and n.external_id = e.external_id)
+        and not (e.kind = 'contact' and exists (select from contacts c where c.organization_id = ${organization} and c.connection_id = e.connection_id
+          and c.external_id = e.external_id and (c.deleted_at is not null or c.erased_at is not null) and c.merged_into_external_id is null))
       returning e.activity_id),
     parties_new as (
       insert into activity_parties (organization_id, activity_id, kind, external_id, connection_id)

@@ -27,7 +27,8 @@ export interface DealRow {
 }
 
 /**
- * Upserts present deals with their complete sets of companies and partner fields, the newer reading winning.
+ * Upserts present deals with their complete sets of companies and partner fields, the newer reading winning. The insert
+ * asks for `before` so that it is read first: a row that the same statement has written already is not seen by `for update`.
  * @returns our ids of deals of which anything attribution looks at changed.
  */
 export async function saveDeals(
@@ -53,7 +54,8 @@ export async function saveDeals(
       select ${organization}, ${connectionId}::uuid, r."externalId", r.name, r."pipelineId", r."stageId", r.state, r."amountMinor", r.currency, r.exponent,
         r."closeAt", (r."closeAt" at time zone o.time_zone)::date, r."crmCreatedAt", r."wonAt", case when r.state = 'won' then 1 else 0 end,
         r."ownerExternalId", r."blockedReason", r."changedAt", r."readAt"
-      from ${input} join organizations o on o.organization_id = ${organization} order by r."externalId"
+      from ${input} join organizations o on o.organization_id = ${organization}
+      where (select count(*) from before) >= 0 order by r."externalId"
       on conflict (organization_id, connection_id, external_id) do update set
         name = excluded.name, pipeline_id = excluded.pipeline_id, stage_id = excluded.stage_id, state = excluded.state,
         amount_minor = excluded.amount_minor, currency = excluded.currency, exponent = excluded.exponent, close_at = excluded.close_at,
