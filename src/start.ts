@@ -54,6 +54,7 @@ export async function startTributary(parts: {
     await migrateDatabase(ownerUrl);
     const db = openDatabase(appUrl, Math.max(10, config.workerConcurrency + 4));
     undo.push(() => db.close());
+    if (config.database.kind === 'embedded') await freeFormerProcess(db, clock);
     const metrics = createMetrics();
     addDatabaseFigures(metrics, db, clock);
     const worksHere = config.role !== 'web';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PARTNER_TYPES } from '../attribution/types.ts';
 import { requireApiKey } from '../identity/api-guard.ts';
 import { findOrganization } from '../identity/store.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -14,14 +15,7 @@ import {
   listLinks,
   type PartnerLink,
 } from './link-store.ts';
-import {
-  createPartners,
-  findPartner,
-  listPartners,
-  PARTNER_STATUSES,
-  PARTNER_TYPES,
-  updatePartner,
-} from './store.ts';
+import { createPartners, findPartner, listPartners, PARTNER_STATUSES, updatePartner } from './store.ts';
 import { acceptSuggestions, listSuggestions } from './suggestion-store.ts';
 
 const Id = z.object({ id: z.uuid() });

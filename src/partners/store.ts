@@ -1,5 +1,6 @@
 import { and, asc, eq, sql } from 'drizzle-orm';
 import { markRecompute } from '../attribution/dirty-store.ts';
+import type { PartnerType } from '../attribution/types.ts';
 import type { By } from '../identity/actor.ts';
 import { recordAudit } from '../identity/audit-store.ts';
 import { query, type Tx, toInstant } from '../platform/db/client.ts';
@@ -7,16 +8,6 @@ import { markWork } from '../platform/jobs/work-store.ts';
 import { findLinkIds } from './link-store.ts';
 import { partners } from './tables.ts';
 
-export const PARTNER_TYPES = [
-  'affiliate',
-  'referral',
-  'reseller',
-  'integration',
-  'technology',
-  'distributor',
-  'agency',
-] as const;
-export type PartnerType = (typeof PARTNER_TYPES)[number];
 export const PARTNER_STATUSES = ['active', 'inactive'] as const;
 export type PartnerStatus = (typeof PARTNER_STATUSES)[number];
 

@@ -1,10 +1,11 @@
 import { sql } from 'drizzle-orm';
 import { linkedAccounts } from '../accounts/store.ts';
 import { markRecompute } from '../attribution/dirty-store.ts';
+import type { PartnerType } from '../attribution/types.ts';
 import type { By } from '../identity/actor.ts';
 import { recordAudit } from '../identity/audit-store.ts';
 import { query, rowsParameter, type Tx, textArray } from '../platform/db/client.ts';
-import { createPartners, type PartnerType } from './store.ts';
+import { createPartners } from './store.ts';
 import {
   type CandidateCompany,
   FREE_MAIL_DOMAINS,

@@ -1,4 +1,4 @@
-import type { PartnerType } from './store.ts';
+import type { PartnerType } from '../attribution/types.ts';
 
 /** One reason to believe that a company is a partner, with how much of it was seen. */
 export interface SuggestionEvidence {

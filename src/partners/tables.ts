@@ -10,6 +10,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import { accounts } from '../accounts/tables.ts';
+import { PARTNER_TYPES } from '../attribution/types.ts';
 import { organizations } from '../identity/tables.ts';
 import { instant, organizationId, ownId, tenantPolicy } from '../platform/db/columns.ts';
 
@@ -20,9 +21,7 @@ export const partners = pgTable(
     organizationId: organizationId(),
     id: ownId(),
     name: text().notNull(),
-    type: text({
-      enum: ['affiliate', 'referral', 'reseller', 'integration', 'technology', 'distributor', 'agency'],
-    }).notNull(),
+    type: text({ enum: PARTNER_TYPES }).notNull(),
     status: text({ enum: ['active', 'inactive'] })
       .notNull()
       .default('active'),

@@ -233,6 +233,7 @@ export async function raiseWatermark(
     where organization_id = ${key.organizationId}::uuid and connection_id = ${key.connectionId}::uuid and kind = ${kind}`);
 }
 
+/** What the last comparison of a kind of record, or of our own rows (`crm-rows`), found. */
 export async function saveReconciliation(
   tx: Tx,
   key: ConnectionKey,
@@ -241,8 +242,9 @@ export async function saveReconciliation(
   now: Date,
 ): Promise<void> {
   await tx.execute(sql`
-    update sync_positions set reconciled_at = ${now.toISOString()}::timestamptz, drift = ${drift}
-    where organization_id = ${key.organizationId}::uuid and connection_id = ${key.connectionId}::uuid and kind = ${kind}`);
+    insert into sync_positions (organization_id, connection_id, kind, backfill, reconciled_at, drift)
+    values (${key.organizationId}::uuid, ${key.connectionId}::uuid, ${kind}, 'done', ${now.toISOString()}::timestamptz, ${drift})
+    on conflict (organization_id, connection_id, kind) do update set reconciled_at = excluded.reconciled_at, drift = excluded.drift`);
 }
 
 /** Is the first full read over? Until then recompute holds still: half the evidence gives the wrong answer. */

@@ -29,13 +29,14 @@ export interface IngestOptions {
 /**
  * The one door for records: backfill, poll, fetch, replay and repair all come in here. Stores what is newer and marks, in
  * the same transaction, every deal whose result may change and every activity worth a look.
+ * @returns of how many deals, by what we knew before, something changed.
  */
 export async function applySnapshots(
   tx: Tx,
   connection: Connection,
   snapshots: readonly Snapshot[],
   options: IngestOptions,
-): Promise<void> {
+): Promise<number> {
   const of = (kind: string) => snapshots.filter((s) => s.ref.kind === kind);
   const dirty = new Set<string>();
   const add = (ids: readonly string[]) => {

@@ -3,9 +3,10 @@ import { type Tx, withOrganization } from '../platform/db/client.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
 import { markWork } from '../platform/jobs/work-store.ts';
 import { type Connection, saveReconciliation } from './connection-store.ts';
-import { markFetch } from './ingest.ts';
+import { applySnapshots, markFetch } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
-import { findDiffering, listLiveIds } from './reconcile-store.ts';
+import { findDiffering, findKnown, listLiveIds } from './reconcile-store.ts';
+import { findWrongRows } from './row-drift.ts';
 import { forAll, inAWhile, whenConnected } from './with-connection.ts';
 import { distrustRows, listWrittenDeals, loadWriteBack } from './write-back-store.ts';
 
@@ -50,11 +51,19 @@ async function reconcileRecords(
       { now: deps.clock.now() },
     );
   };
-  for await (const batch of openConnector(deps, connection).ids(kind, signal)) {
-    for (const { externalId } of batch) seen.add(externalId);
-    await withOrganization(deps.db, connection.organizationId, async (tx) =>
-      look(tx, await findDiffering(tx, connection, kind, batch)),
-    );
+  for await (const page of openConnector(deps, connection).list(kind, null, signal)) {
+    const live = page.snapshots.filter((s) => s.status === 'present');
+    const versions = live.map((s) => ({ externalId: s.ref.externalId, version: s.changedAt }));
+    for (const { externalId } of versions) seen.add(externalId);
+    await withOrganization(deps.db, connection.organizationId, async (tx) => {
+      const differing = new Set(await findDiffering(tx, connection, kind, versions));
+      const known = await findKnown(tx, connection, kind, versions);
+      await look(tx, [...differing]);
+      // CRMs tell nobody that an association changed: the sets of what seems unchanged are compared as well.
+      const unchanged = live.filter((s) => known.has(s.ref.externalId) && !differing.has(s.ref.externalId));
+      const options = { now: deps.clock.now(), verified: false, backfilling: false };
+      drift += await applySnapshots(tx, connection, unchanged, options);
+    });
   }
   await withOrganization(deps.db, connection.organizationId, async (tx) => {
     const ours = await listLiveIds(tx, connection, kind, startedAt);
@@ -70,71 +79,38 @@ async function reconcileRecords(
 
 /** Reads our own rows back: whatever a person changed, or a lost answer left unclear, is written again. */
 async function reconcileRows(deps: SyncDeps, connection: Connection, signal: AbortSignal): Promise<void> {
-  const schema = connection.schemaState;
-  if (schema === null || schema.rung === 'none') return;
+  if (connection.schemaState === null || connection.schemaState.rung === 'none') return;
+  const { organizationId, connectionId } = connection;
   const connector = openConnector(deps, connection);
   let after: string | null = null;
   let drift = 0;
   for (;;) {
-    const dealIds = await withOrganization(deps.db, connection.organizationId, (tx) =>
-      listWrittenDeals(tx, connection, after, DEALS_PER_READ),
+    const deals = await withOrganization(deps.db, organizationId, async (tx) =>
+      loadWriteBack(tx, connection, await listWrittenDeals(tx, connection, after, DEALS_PER_READ)),
     );
-    if (dealIds.length === 0) break;
-    after = dealIds.at(-1) ?? null;
-    const deals = await withOrganization(deps.db, connection.organizationId, (tx) =>
-      loadWriteBack(tx, connection, dealIds),
+    after = deals.reduce(
+      (last: string | null, deal) => (last === null || deal.dealId > last ? deal.dealId : last),
+      null,
     );
-    const written = await connector.readBack(
-      deals.map((deal) => deal.dealExternalId),
-      signal,
+    if (after === null) break;
+    const written = Map.groupBy(
+      await connector.readBack(
+        deals.map((deal) => deal.dealExternalId),
+        signal,
+      ),
+      (row) => row.dealExternalId,
     );
-    const writtenOf = Map.groupBy(written, (w) => w.dealExternalId);
-    const wrong = deals.flatMap((deal) => {
-      const standing = new Map((writtenOf.get(deal.dealExternalId) ?? []).map((w) => [w.key, w]));
-      const known = new Map(deal.known.map((k) => [k.key, k]));
-      const missingOrChanged = deal.desired.filter((row) => {
-        const stands = standing.get(row.key);
-        if (known.get(row.key)?.writtenHash !== row.hash) return false;
-        return (
-          stands === undefined ||
-          stands.sharePercent === null ||
-          Number(stands.sharePercent) !== Number(row.sharePercent) ||
-          ((stands.amount ?? null) !== (row.amount ?? null) &&
-            Number(stands.amount) !== Number(row.amount)) ||
-          stands.model !== row.model
-        );
-      });
-      const foreign = [...standing.values()].filter(
-        (w) => !deal.desired.some((row) => row.key === w.key) && known.get(w.key)?.writtenHash == null,
-      );
-      const base = { dealId: deal.dealId, dealExternalId: deal.dealExternalId };
-      return [
-        ...missingOrChanged.map((row) => ({
-          ...base,
-          key: row.key,
-          crmRowId: standing.get(row.key)?.crmRowId ?? null,
-          stands: false,
-        })),
-        ...foreign.map((w) => ({ ...base, key: w.key, crmRowId: w.crmRowId, stands: true })),
-      ];
-    });
+    const wrong = deals.flatMap((deal) => findWrongRows(deal, written.get(deal.dealExternalId) ?? []));
     drift += wrong.length;
-    await withOrganization(deps.db, connection.organizationId, async (tx) => {
+    await withOrganization(deps.db, organizationId, async (tx) => {
       const now = deps.clock.now();
       await distrustRows(tx, connection, wrong, now);
-      const scope = {
-        organizationId: connection.organizationId,
-        scopeId: connection.connectionId,
-        lane: 'write-back',
-      } as const;
-      await markWork(
-        tx,
-        scope,
-        wrong.map((w) => w.dealId),
-        now,
-      );
+      const dealIds = wrong.map((row) => row.dealId);
+      await markWork(tx, { organizationId, scopeId: connectionId, lane: 'write-back' }, dealIds, now);
     });
   }
-  if (drift > 0)
-    deps.log.warn('reconciliation found changed rows', { drift, connectionId: connection.connectionId });
+  await withOrganization(deps.db, organizationId, (tx) =>
+    saveReconciliation(tx, connection, 'crm-rows', drift, deps.clock.now()),
+  );
+  if (drift > 0) deps.log.warn('reconciliation found changed rows', { drift, connectionId });
 }

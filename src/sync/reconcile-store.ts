@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { ACTIVITY_KINDS, type RecordKind } from '../../connectors/connector.ts';
-import { type ConnectionKey, query, rowsParameter, type Tx } from '../platform/db/client.ts';
+import { type ConnectionKey, query, rowsParameter, type Tx, textArray } from '../platform/db/client.ts';
 
 const TABLES: Readonly<Record<string, string>> = { account: 'accounts', contact: 'contacts', deal: 'deals' };
 const source = (kind: RecordKind) => {
@@ -33,6 +33,22 @@ export async function findDiffering(
       or (t.id is not null and (t.deleted_at is not null or t.changed_at is null or t.changed_at < r.version))`,
   );
   return rows.map((r) => r.id);
+}
+
+/** Those of the ids that we hold as live. */
+export async function findKnown(
+  tx: Tx,
+  key: ConnectionKey,
+  kind: RecordKind,
+  batch: readonly { readonly externalId: string }[],
+): Promise<ReadonlySet<string>> {
+  const { table, where } = source(kind);
+  const rows = await query<{ external_id: string }>(
+    tx,
+    sql`select t.external_id from ${table} t where t.organization_id = ${key.organizationId}::uuid and t.connection_id = ${key.connectionId}::uuid
+      and t.deleted_at is null and t.external_id = any(${textArray(batch.map((b) => b.externalId))}) ${where}`,
+  );
+  return new Set(rows.map((r) => r.external_id));
 }
 
 /** What we hold as live and read before the sweep began. */
