@@ -29,6 +29,7 @@ const BATCHES_PER_TURN = 2;
 /** A fault that is nobody's word but ours (a bug) is tried this often, then set aside. */
 const MAX_ATTEMPTS = 6;
 const WAIT_FOR_PERSON_MS = 15 * 60_000;
+const DATABASE_FAULT_MS = 1_000;
 
 /** The wake-up job of a lane: claims, works, settles, and asks for another turn while work is due. */
 export function defineLaneJob(
@@ -91,6 +92,16 @@ const isExpected = (error: unknown): boolean =>
   error instanceof Rejected ||
   error instanceof Misconfigured;
 
+/** Two transactions in each other's way, or the connection lost: nobody's bug, and nothing of the work was stored. */
+function isPassingDatabaseFault(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const code = String((at as { readonly code?: unknown }).code ?? '');
+    if (/^(40001|40P01|55P03|53300|57P0[1-3]|08\w{3}|ECONN(REFUSED|RESET)|CONNECTION_\w+)$/.test(code))
+      return true;
+  }
+  return false;
+}
+
 /** Acts on the only errors that cross the connector line, and on bugs (DESIGN "The two interfaces"). */
 export function outcomeOfError(
   error: unknown,
@@ -110,6 +121,7 @@ export function outcomeOfError(
   if (error instanceof ReconnectNeeded || error instanceof Misconfigured)
     return later(WAIT_FOR_PERSON_MS, false, reason);
   if (error instanceof Rejected) return { status: 'set-aside', reason };
+  if (isPassingDatabaseFault(error)) return later(DATABASE_FAULT_MS, false, reason);
   if (item.attempts + 1 >= MAX_ATTEMPTS) return { status: 'set-aside', reason: `internal error: ${reason}` };
   return later(1000 * 2 ** (2 * item.attempts), true, reason);
 }
