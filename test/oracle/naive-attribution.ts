@@ -53,7 +53,27 @@ export function naiveAttribute(input: AttributionInput): NaiveResult {
   };
 }
 
-interface Touch {
+/** What counted, of whom: for checks of the evidence itself. */
+export function naiveTouches(input: AttributionInput): readonly Touch[] {
+  const { deal } = input;
+  const blocked = deal.blockedReason !== null || (deal.amountMinor !== null && deal.currency === null);
+  return blocked ? [] : findTouches(input);
+}
+
+/** Partners with a sign of them from before the deal, or recorded on the deal as its referrer or registrant. */
+export function naiveSourcers(input: AttributionInput): ReadonlySet<string> {
+  const created = new Date(input.deal.createdAt).getTime();
+  const sourcers = new Set<string>();
+  for (const touch of naiveTouches(input)) {
+    const kind = input.activities.find((activity) => activity.id === touch.activityId)?.kind;
+    const onTheDeal = kind === 'association' || kind === 'field';
+    if (touch.at < created || touch.type === 'deal_registration' || (touch.type === 'referral' && onTheDeal))
+      sourcers.add(touch.partnerId);
+  }
+  return sourcers;
+}
+
+export interface Touch {
   readonly partnerId: string;
   readonly type: TouchpointType;
   readonly at: number;
