@@ -65,6 +65,7 @@ export async function applySnapshots(
     { connectionId: connection.connectionId, accountExternalIds: changedAccounts },
     options,
   );
+  return dirty.size;
 }
 
 type AddDeals = (ids: readonly string[]) => void;
