@@ -2,8 +2,11 @@ import { recordAudit } from '../identity/audit-store.ts';
 import { withOrganization } from '../platform/db/client.ts';
 import { ReconnectNeeded, Rejected } from '../platform/errors.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
-import { findConnection, setConnectionStatus } from './connection-store.ts';
+import { type Connection, findConnection, setConnectionStatus } from './connection-store.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
+import { listWrittenDeals, loadWriteBack } from './write-back-store.ts';
+
+const DEALS_PER_WRITE = 200;
 
 /** Object of the disconnect lane: are our rows and fields to be taken out of the CRM? */
 export const DISCONNECT = { keepTraces: 'keep-traces', removeTraces: 'remove-traces' } as const;
@@ -24,7 +27,9 @@ export function createDisconnectLane(deps: SyncDeps): LaneHandler {
       const traces = batch.items.some((item) => item.object === DISCONNECT.removeTraces);
       let left: string | null = null;
       try {
-        await openConnector(deps, connection).remove({ traces }, batch.signal);
+        if (await isShared(deps, connection)) {
+          if (traces) await retireOwnRows(deps, connection, batch.signal);
+        } else await openConnector(deps, connection).remove({ traces }, batch.signal);
       } catch (error) {
         if (!(error instanceof ReconnectNeeded || error instanceof Rejected)) throw error;
         left = error.message;
@@ -45,4 +50,34 @@ export function createDisconnectLane(deps: SyncDeps): LaneHandler {
       return new Map();
     },
   };
+}
+
+/** Another organization works in the same CRM account: the app's grant and the object are its own, too. */
+async function isShared({ db }: SyncDeps, connection: Connection): Promise<boolean> {
+  const linked = await db.doors<{ connection_id: string }[]>`
+    select connection_id from ops.organizations_for_account(${connection.provider}, ${connection.accountExternalId})`;
+  return linked.some((other) => other.connection_id !== connection.connectionId);
+}
+
+async function retireOwnRows(deps: SyncDeps, connection: Connection, signal: AbortSignal): Promise<void> {
+  if (connection.schemaState === null || connection.schemaState.rung === 'none') return;
+  const connector = openConnector(deps, connection);
+  for (let after: string | null = null; ; ) {
+    const dealIds: readonly string[] = await withOrganization(deps.db, connection.organizationId, (tx) =>
+      listWrittenDeals(tx, connection, after, DEALS_PER_WRITE),
+    );
+    after = dealIds.at(-1) ?? null;
+    if (after === null) return;
+    const deals = await withOrganization(deps.db, connection.organizationId, (tx) =>
+      loadWriteBack(tx, connection, dealIds),
+    );
+    await connector.write(
+      deals.map(({ dealExternalId, known }) => ({
+        dealExternalId,
+        rows: [],
+        retire: known.map(({ key, crmRowId }) => ({ key, crmRowId })),
+      })),
+      signal,
+    );
+  }
 }

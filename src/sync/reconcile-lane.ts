@@ -8,7 +8,7 @@ import { openConnector, type SyncDeps } from './open-connector.ts';
 import { findDiffering, findKnown, listLiveIds } from './reconcile-store.ts';
 import { findWrongRows } from './row-drift.ts';
 import { forAll, inAWhile, whenConnected } from './with-connection.ts';
-import { distrustRows, listWrittenDeals, loadWriteBack } from './write-back-store.ts';
+import { distrustRows, findOwnKeys, listWrittenDeals, loadWriteBack } from './write-back-store.ts';
 
 const DEALS_PER_READ = 200;
 
@@ -93,11 +93,19 @@ async function reconcileRows(deps: SyncDeps, connection: Connection, signal: Abo
       null,
     );
     if (after === null) break;
-    const written = Map.groupBy(
-      await connector.readBack(
-        deals.map((deal) => deal.dealExternalId),
-        signal,
+    const standing = await connector.readBack(
+      deals.map((deal) => deal.dealExternalId),
+      signal,
+    );
+    const keys = await withOrganization(deps.db, organizationId, (tx) =>
+      findOwnKeys(
+        tx,
+        organizationId,
+        standing.map((row) => row.key),
       ),
+    );
+    const written = Map.groupBy(
+      standing.filter((row) => keys.has(row.key)),
       (row) => row.dealExternalId,
     );
     const wrong = deals.flatMap((deal) => findWrongRows(deal, written.get(deal.dealExternalId) ?? []));

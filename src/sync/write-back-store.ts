@@ -191,6 +191,22 @@ export async function listWrittenDeals(
   return rows.map((r) => r.deal_id);
 }
 
+/** Those of the row keys that name a partner of ours: another organization may keep its own rows in the same CRM account. */
+export async function findOwnKeys(
+  tx: Tx,
+  organizationId: string,
+  keys: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const partnerOf = (key: string) => key.slice(key.lastIndexOf(':') + 1);
+  const rows = await query<{ id: string }>(
+    tx,
+    sql`select id from partners where organization_id = ${organizationId}::uuid
+      and id::text = any(${textArray([...new Set(keys.map(partnerOf))])})`,
+  );
+  const ours = new Set(rows.map((row) => row.id));
+  return new Set(keys.filter((key) => ours.has(partnerOf(key))));
+}
+
 /** The CRM does not hold what we thought: forget it, so that the next write-back brings it right. */
 export async function distrustRows(
   tx: Tx,
