@@ -135,10 +135,14 @@ create function ops.wake(p_task text, p_organization uuid, p_scope uuid) returns
 set search_path = pg_catalog, pg_temp as $$
 declare woken bigint;
 begin
-  select (graphile_worker.add_job(p_task, json_build_object('organizationId', p_organization, 'scopeId', p_scope),
-    job_key => p_task || ':' || coalesce(p_scope::text, ''), job_key_mode => 'replace', max_attempts => 5,
-    priority => case when p_task in ('backfill', 'reconcile', 'retention') then 10 else 0 end)).id into woken;
-  if woken is null then raise exception 'wake-up lost' using errcode = '40001'; end if;
+  -- Null: the waiting copy of this wake-up started at this very moment, and so will not see what we commit. The next look
+  -- makes a new one. Should that go on, the sweep finds the work within a second: no reason to fail the causing transaction.
+  for attempt in 1..5 loop
+    select (graphile_worker.add_job(p_task, json_build_object('organizationId', p_organization, 'scopeId', p_scope),
+      job_key => p_task || ':' || coalesce(p_scope::text, ''), job_key_mode => 'replace', max_attempts => 5,
+      priority => case when p_task in ('backfill', 'reconcile', 'retention') then 10 else 0 end)).id into woken;
+    exit when woken is not null;
+  end loop;
 end $$;
 --> statement-breakpoint
 
