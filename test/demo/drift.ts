@@ -16,7 +16,6 @@ export interface DriftReport {
   readonly touchpoints: number;
   /** Won deals with credit. */
   readonly creditedDeals: number;
-  readonly expected: readonly ExpectedDeal[];
 }
 
 const READS_AT_ONCE = 6;
@@ -31,9 +30,7 @@ export async function measureDrift(
   connectionId: string,
   terms: OracleTerms,
 ): Promise<DriftReport> {
-  const oracle = createPortalOracle(portal, terms);
-  const ids = liveDealIds(portal);
-  const expected = ids.map((id) => oracle.expect(id));
+  const expected = expectAll(portal, terms);
   const differences: Difference[] = [];
   const queue = [...expected];
   const reader = async () => {
@@ -52,14 +49,19 @@ export async function measureDrift(
   );
   return {
     differences,
-    deals: ids.length,
+    deals: expected.length,
     touchpoints: expected.reduce(
       (sum, { touches }) => sum + [...touches.values()].reduce((count, each) => count + each, 0),
       0,
     ),
     creditedDeals: expected.filter(({ state, rows }) => state === 'earned' && rows.length > 0).length,
-    expected,
   };
+}
+
+/** What must be said of every deal that the portal shows. */
+export function expectAll(portal: Portal, terms: OracleTerms): readonly ExpectedDeal[] {
+  const oracle = createPortalOracle(portal, terms);
+  return liveDealIds(portal).map((id) => oracle.expect(id));
 }
 
 /** An archived deal has no result, whatever it had before. */

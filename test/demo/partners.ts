@@ -1,4 +1,4 @@
-import type { Company } from '../sandbox/hubspot/world-people.ts';
+import type { Company, People } from '../sandbox/hubspot/world-people.ts';
 import type { Api } from './api.ts';
 
 const TYPES = [
@@ -12,51 +12,78 @@ const TYPES = [
 ] as const;
 const DAY_MS = 86_400_000;
 
+interface WantedPartner {
+  readonly name: string;
+  readonly type: (typeof TYPES)[number];
+  readonly status: 'active' | 'inactive';
+  readonly links: readonly WantedLink[];
+}
+interface WantedLink {
+  readonly accountExternalId: string;
+  readonly fromOn?: string;
+  readonly toOn?: string;
+  readonly withChildren?: boolean;
+}
+
 /**
- * Makes partners of the portal's partner companies: two thirds as Tributary suggests them, the rest by hand, some with
- * a first or a last day, one company that changed hands, one partner gone, one that is a customer's family as well.
+ * Makes partners of the portal's partner companies: every third by hand, the others as Tributary suggests them.
+ * @param seededAt the instant the days of links are counted from, so that every run makes the same ones
  */
 export async function makePartners(
   api: Api,
   connectionId: string,
-  people: { readonly partners: readonly Company[]; readonly customers: readonly Company[] },
+  people: People,
   seededAt: string,
 ): Promise<{ readonly suggested: number; readonly accepted: number; readonly byHand: number }> {
   const suggestions = await api.suggestions();
   const suggested = new Set(suggestions.map((each) => each.accountExternalId));
-  const typeOf = (at: number) => TYPES[at % TYPES.length] ?? 'referral';
-  const companies = people.partners.map((company, at) => ({ company, type: typeOf(at) }));
+  const companies = people.partners.map((company, at) => ({
+    company,
+    type: TYPES[at % TYPES.length] ?? 'referral',
+  }));
   const accepted = companies.filter(({ company }, at) => at % 3 !== 2 && suggested.has(company.id));
-  const byHand = companies.filter((each) => !accepted.includes(each));
+  const byHand = planByHand(
+    companies.filter((each) => !accepted.includes(each)),
+    people.customers[0],
+    (days) => new Date(Date.parse(seededAt) - days * DAY_MS).toISOString().slice(0, 10),
+  );
+  await Promise.all(
+    byHand.map(async ({ links, ...partner }) => {
+      const { id } = (await api.call('POST', '/v1/partners', partner)) as { readonly id: string };
+      for (const link of links) await api.call('POST', `/v1/partners/${id}/links`, { connectionId, ...link });
+    }),
+  );
   await api.call(
     'POST',
     '/v1/partner-suggestions/accept',
     accepted.map(({ company, type }) => ({ connectionId, accountExternalId: company.id, type })),
   );
-  const dayBefore = (days: number) =>
-    new Date(Date.parse(seededAt) - days * DAY_MS).toISOString().slice(0, 10);
-  let former: string | null = null;
-  for (const [at, { company, type }] of byHand.entries()) {
-    const status = at === 3 ? 'inactive' : 'active';
-    const { id } = (await api.call('POST', '/v1/partners', { name: company.name, type, status })) as {
-      id: string;
-    };
-    const link = (account: string, days: object) =>
-      api.call('POST', `/v1/partners/${id}/links`, { connectionId, accountExternalId: account, ...days });
-    if (at === 0) {
-      // Its company goes to the next partner, who takes over its people.
-      former = company.id;
-      await link(company.id, { toOn: dayBefore(120) });
-    } else if (at === 1 && former !== null) {
-      await link(company.id, {});
-      await link(former, { fromOn: dayBefore(120) });
-    } else if (at === 2) {
-      const family = people.customers[0];
-      await link(company.id, {});
-      if (family !== undefined) await link(family.id, { withChildren: true });
-    } else if (at % 4 === 0) await link(company.id, { fromOn: dayBefore(365) });
-    else if (at % 4 === 1) await link(company.id, { fromOn: dayBefore(700), toOn: dayBefore(60) });
-    else await link(company.id, {});
-  }
   return { suggested: suggestions.length, accepted: accepted.length, byHand: byHand.length };
+}
+
+/** Links with a first or a last day, a company that changed hands, a partner gone, one that is a customer's family too. */
+function planByHand(
+  companies: readonly { readonly company: Company; readonly type: WantedPartner['type'] }[],
+  family: Company | undefined,
+  dayBefore: (days: number) => string,
+): readonly WantedPartner[] {
+  const sold = companies[0]?.company.id;
+  return companies.map(({ company, type }, at) => {
+    const own = { accountExternalId: company.id };
+    const links: readonly WantedLink[] =
+      at === 0
+        ? [{ ...own, toOn: dayBefore(120) }]
+        : at === 1 && sold !== undefined
+          ? [own, { accountExternalId: sold, fromOn: dayBefore(120) }]
+          : at === 2 && family !== undefined
+            ? [own, { accountExternalId: family.id, withChildren: true }]
+            : [{ ...own, ...spanOf(at, dayBefore) }];
+    return { name: company.name, type, status: at === 3 ? 'inactive' : 'active', links };
+  });
+}
+
+function spanOf(at: number, dayBefore: (days: number) => string): Omit<WantedLink, 'accountExternalId'> {
+  if (at % 4 === 0) return { fromOn: dayBefore(365) };
+  if (at % 4 === 1) return { fromOn: dayBefore(700), toOn: dayBefore(60) };
+  return {};
 }
