@@ -94,7 +94,8 @@ async function readyCard(
     deal: { id: deal.dealId, externalId: deal.externalId, name: deal.name },
     amountMinor: run.input.deal.amountMinor,
     currency: run.input.deal.currency,
-    exponent: deal.exponent,
+    // A deal that is blocked since has lost its currency; the last result has not.
+    exponent: deal.exponent ?? facts?.currencies[run.input.deal.currency ?? ''] ?? null,
     blockedReason: deal.blockedReason,
     result,
     modelOfRecord: run.input.ruleSet.modelOfRecord,

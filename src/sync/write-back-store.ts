@@ -46,7 +46,10 @@ interface CreditSqlRow {
   readonly run_id: string;
 }
 
-/** Desired and known rows of these deals under the organization's model of record. */
+/**
+ * Desired and known rows of these deals under the organization's model of record. Money is said in the credit's own
+ * currency: a deal that is blocked since has none, and keeps its last result all the same.
+ */
 export async function loadWriteBack(
   tx: Tx,
   key: ConnectionKey,
@@ -62,7 +65,8 @@ export async function loadWriteBack(
   const credits = await query<CreditSqlRow>(
     tx,
     sql`
-    select c.deal_id, c.partner_id, p.name as partner_name, c.share_bps, c.amount_minor, d.currency, d.exponent, c.role, c.reason,
+    select c.deal_id, c.partner_id, p.name as partner_name, c.share_bps, c.amount_minor, c.currency,
+      case when d.currency = c.currency then d.exponent else (n.facts #>> array['currencies', c.currency::text])::smallint end as exponent, c.role, c.reason,
       c.model, a.state, a.blocked_reason, a.computed_at, a.run_id,
       (select x.external_id from partner_links l join accounts x on x.organization_id = l.organization_id and x.id = l.account_id
         where l.organization_id = ${organization} and l.partner_id = c.partner_id and x.connection_id = d.connection_id and x.deleted_at is null
@@ -70,6 +74,7 @@ export async function loadWriteBack(
     from credits c join attributions a on a.organization_id = ${organization} and a.deal_id = c.deal_id and a.model_of_record = c.model
     join deals d on d.organization_id = ${organization} and d.id = c.deal_id
     join partners p on p.organization_id = ${organization} and p.id = c.partner_id
+    join connections n on n.organization_id = ${organization} and n.id = d.connection_id
     where c.organization_id = ${organization} and c.deal_id::text = any(${wanted}) and d.deleted_at is null and c.share_bps > 0
     order by c.share_bps desc, c.partner_id`,
   );
@@ -96,7 +101,8 @@ function toDesiredRow(dealExternalId: string, c: CreditSqlRow): DesiredRow & { r
     partnerName: c.partner_name,
     partnerAccountExternalId: c.partner_account,
     sharePercent: formatMinor(BigInt(c.share_bps), 2),
-    amount: c.amount_minor === null ? null : formatMinor(BigInt(c.amount_minor), c.exponent ?? 0),
+    amount:
+      c.amount_minor === null || c.exponent === null ? null : formatMinor(BigInt(c.amount_minor), c.exponent),
     currency: c.currency,
     role: c.role,
     model: c.model,
