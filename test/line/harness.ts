@@ -45,8 +45,8 @@ export interface Line extends Tributary {
   settle(): Promise<void>;
   /** Time goes by in `steps` equal steps, everything due worked off after each. */
   pass(ms: number, steps?: number): Promise<void>;
-  /** The process dies with everything it holds open; another one is composed on the same database. */
-  restart(): Promise<void>;
+  /** The process dies with everything it holds open; another one is composed on the same database, or on that URL. */
+  restart(databaseUrl?: string): Promise<void>;
   /** Told before the sandbox answers a call; for what must happen in the middle of things. */
   beforeCall: ((path: string) => void | Promise<void>) | null;
   addTenant(options?: { readonly portalId?: number; readonly timeZone?: string }): Promise<Tenant>;
@@ -87,8 +87,8 @@ export async function openLine(
     ...options.env,
   });
   const log = memoryLog();
-  const compose = () => {
-    const db = openDatabase(database.appUrl, 6);
+  const compose = (databaseUrl = database.appUrl) => {
+    const db = openDatabase(databaseUrl, 6);
     return {
       db,
       ...composeTributary({ config, db, clock, log, metrics: createMetrics(), readiness: [] }),
@@ -131,9 +131,9 @@ export async function openLine(
         await line.settle();
       }
     },
-    restart: async () => {
+    restart: async (databaseUrl) => {
       await process.db.close().catch(() => undefined);
-      process = compose();
+      process = compose(databaseUrl);
     },
     addTenant: (tenant = {}) => addTenant(line, { portalId: PORTAL, ...tenant }),
     close: async () => {
