@@ -62,7 +62,11 @@ export async function openFolder(env: Environment, options: DemoOptions): Promis
   const fingerprint = JSON.stringify({ version: VERSION, seed, deals, partners, activities });
   const found = readMemory(file);
   const resumed = found !== null && found.fingerprint === fingerprint && found.phase === 'reading';
-  if (!resumed) await clear(databaseHome);
+  const logFile = path.join(home, 'tributary.log');
+  if (!resumed) {
+    await clear(databaseHome);
+    fs.rmSync(logFile, { force: true });
+  }
   let memory: Memory = resumed
     ? found
     : {
@@ -82,7 +86,7 @@ export async function openFolder(env: Environment, options: DemoOptions): Promis
   save({});
   return {
     databaseHome,
-    logFile: path.join(home, 'tributary.log'),
+    logFile,
     get memory() {
       return memory;
     },

@@ -12,6 +12,8 @@ export interface LiveChange {
 }
 
 const COUNTS = { amount: 4, meeting: 3, won: 3, merge: 3 } as const;
+/** A small world is looked at in a hurry: one change of each kind. */
+const SMALL_WORLD = 500;
 
 /** Picks deals on which each change must be seen, a deal once only: edited amounts, partner meetings, wins, merges. */
 export function planChanges(
@@ -33,20 +35,21 @@ export function planChanges(
     for (const deal of found) taken.add(deal.dealId);
     return found;
   };
-  const won = take(open, COUNTS.won).map(({ dealId }) => winDeal(sandbox, dealId, name(dealId)));
+  const countOf = (kind: keyof typeof COUNTS) => (expected.length < SMALL_WORLD ? 1 : COUNTS[kind]);
+  const won = take(open, countOf('won')).map(({ dealId }) => winDeal(sandbox, dealId, name(dealId)));
   const meetings = open
     .flatMap((deal) => {
       const guest = taken.has(deal.dealId) ? null : findGuest(sandbox, world, terms, deal);
       return guest === null ? [] : [{ deal, guest }];
     })
-    .slice(0, COUNTS.meeting);
+    .slice(0, countOf('meeting'));
   for (const { deal } of meetings) taken.add(deal.dealId);
   const met = meetings.map(({ deal, guest }) => logMeeting(sandbox, deal.dealId, name(deal.dealId), guest));
   const edited = take(
     credited.filter((deal) => deal.state !== 'lost'),
-    COUNTS.amount,
+    countOf('amount'),
   ).map(({ dealId }, at) => editAmount(sandbox, dealId, name(dealId), at));
-  const pairs = take(credited, 2 * COUNTS.merge);
+  const pairs = take(credited, 2 * countOf('merge'));
   const merged = pairs.slice(0, Math.floor(pairs.length / 2)).flatMap((primary, at) => {
     const other = pairs[Math.floor(pairs.length / 2) + at];
     return other === undefined ? [] : [mergeTwo(sandbox, primary.dealId, other.dealId, name(primary.dealId))];
