@@ -7,7 +7,7 @@ import { composeTributary, type Tributary } from '../../src/compose.ts';
 import { parseConfig } from '../../src/platform/config.ts';
 import { newMasterKey } from '../../src/platform/crypto.ts';
 import { type Database, openDatabase } from '../../src/platform/db/client.ts';
-import { toTaskList } from '../../src/platform/jobs/define-job.ts';
+import { type Job, toTaskList } from '../../src/platform/jobs/define-job.ts';
 import { graphileLog } from '../../src/platform/jobs/graphile-log.ts';
 import { memoryLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics-node.ts';
@@ -39,8 +39,8 @@ export interface Line extends Tributary {
   readonly sql: postgres.Sql;
   readonly ownerUrl: string;
   readonly appUrl: string;
-  /** Works off everything that is due now, with the real queue; nothing is left ready afterwards. */
-  drain(): Promise<void>;
+  /** Works off everything that is due now, with the real queue; nothing is left ready afterwards. `jobs`: others than the app's. */
+  drain(jobs?: readonly Job[], concurrency?: number): Promise<void>;
   /** Delivers the portal's webhooks that are due, then drains, until neither has anything left. */
   settle(): Promise<void>;
   /** Time goes by in `steps` equal steps, everything due worked off after each. */
@@ -117,7 +117,7 @@ export async function openLine(
     ownerUrl: database.ownerUrl,
     appUrl: database.appUrl,
     beforeCall: null,
-    drain: () => drain(line, workers),
+    drain: (jobs, concurrency) => drain(line, workers, jobs, concurrency),
     settle: async () => {
       do {
         await sandbox.flushWebhooks();
@@ -147,13 +147,13 @@ export async function openLine(
   return line;
 }
 
-async function drain(line: Line, pgPool: Pool): Promise<void> {
+async function drain(line: Line, pgPool: Pool, jobs?: readonly Job[], concurrency = 2): Promise<void> {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     await runOnce({
       pgPool,
-      concurrency: 2,
+      concurrency,
       noHandleSignals: true,
-      taskList: toTaskList(line.jobs),
+      taskList: toTaskList(jobs ?? line.jobs),
       logger: graphileLog(line.log),
     });
     const [row] = await line.sql<
