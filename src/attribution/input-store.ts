@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { linkedAccounts } from '../accounts/store.ts';
-import { query, type Tx, textArray } from '../platform/db/client.ts';
+import { query, type Tx, uuidArray } from '../platform/db/client.ts';
 import type { ActivityInput, DealInput, LinkInput, PartnerInput } from './types.ts';
 
 /** A deal as the core needs it, with what decides whether and where its result goes. */
@@ -52,7 +52,7 @@ export async function loadInputs(
   dealIds: readonly string[],
 ): Promise<readonly LoadedDeal[]> {
   const organization = sql`${organizationId}::uuid`;
-  const wanted = textArray(dealIds);
+  const wanted = uuidArray(dealIds);
   const deals = await query<DealSqlRow>(
     tx,
     sql`
@@ -61,7 +61,7 @@ export async function loadInputs(
       ${iso('d.won_at')} as won_at, d.blocked_reason, d.deleted_at is not null as deleted,
       (d.state <> 'open' and d.close_on < o.history_from_on::date) is true as before_history
     from deals d join organizations o on o.organization_id = ${organization}
-    where d.organization_id = ${organization} and d.id::text = any(${wanted}) order by d.id for update of d`,
+    where d.organization_id = ${organization} and d.id = any(${wanted}) order by d.id for update of d`,
   );
   if (deals.length === 0) return [];
   const evidence = await query<EvidenceSqlRow>(
@@ -70,7 +70,7 @@ export async function loadInputs(
     with recursive ${linkedAccounts(organizationId)},
     wanted as materialized (
       select d.id as deal_id, d.connection_id, d.external_id, d.crm_created_at from deals d
-      where d.organization_id = ${organization} and d.id::text = any(${wanted}) and d.deleted_at is null),
+      where d.organization_id = ${organization} and d.id = any(${wanted}) and d.deleted_at is null),
     known_as as materialized (
       select w.deal_id, w.connection_id, w.external_id from wanted w
       union
@@ -115,7 +115,7 @@ export async function loadInputs(
     with recursive ${linkedAccounts(organizationId)}
     select da.deal_id as "dealId", array_agg(distinct l.account_id::text) as "accountIds" from deal_accounts da
     join linked l on l.connection_id = da.connection_id and l.external_id = da.account_external_id
-    where da.organization_id = ${organization} and da.is_primary and da.deal_id::text = any(${wanted}) group by da.deal_id`,
+    where da.organization_id = ${organization} and da.is_primary and da.deal_id = any(${wanted}) group by da.deal_id`,
   );
   const links = await query<LinkInput & { readonly partnerType: string; readonly partnerStatus: string }>(
     tx,
@@ -124,7 +124,7 @@ export async function loadInputs(
       p.type as "partnerType", p.status as "partnerStatus"
     from partner_links l join partners p on p.organization_id = ${organization} and p.id = l.partner_id
     where l.organization_id = ${organization}
-      and l.account_id::text = any(${textArray([...new Set([...evidence, ...customers].flatMap((e) => e.accountIds))])})`,
+      and l.account_id = any(${uuidArray([...new Set([...evidence, ...customers].flatMap((e) => e.accountIds))])})`,
   );
   return assemble(deals, evidence, links, new Map(customers.map((c) => [c.dealId, c.accountIds])));
 }

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { query, rowsParameter, type Tx, textArray, toInstant } from '../platform/db/client.ts';
+import { query, rowsParameter, type Tx, toInstant, uuidArray } from '../platform/db/client.ts';
 import { decodeInput } from './input-codec.ts';
 import type { AttributionInput, AttributionResult, ModelName, ModelResult, RuleSet } from './types.ts';
 
@@ -23,7 +23,7 @@ export async function findLatestHashes(
   const rows = await query<{ deal_id: string; input_hash: string; blocked_reason: string | null }>(
     tx,
     sql`select deal_id, input_hash, blocked_reason from attributions
-      where organization_id = ${organizationId}::uuid and deal_id::text = any(${textArray(dealIds)})`,
+      where organization_id = ${organizationId}::uuid and deal_id = any(${uuidArray(dealIds)})`,
   );
   return new Map(rows.map((r) => [r.deal_id, { inputHash: r.input_hash, blockedReason: r.blocked_reason }]));
 }
@@ -107,7 +107,7 @@ export async function saveBlocked(
 /** The projections of deals that earn nobody anything any more; their runs stay. */
 export async function dropResults(tx: Tx, organizationId: string, dealIds: readonly string[]): Promise<void> {
   if (dealIds.length === 0) return;
-  const these = sql`organization_id = ${organizationId}::uuid and deal_id::text = any(${textArray(dealIds)})`;
+  const these = sql`organization_id = ${organizationId}::uuid and deal_id = any(${uuidArray(dealIds)})`;
   await tx.execute(sql`delete from credits where ${these}`);
   await tx.execute(sql`delete from attributions where ${these}`);
 }
@@ -168,11 +168,11 @@ export async function findDealsInCrm(
   organizationId: string,
   dealIds: readonly string[],
 ): Promise<ReadonlySet<string>> {
-  const ids = textArray(dealIds);
+  const ids = uuidArray(dealIds);
   const rows = await query<{ deal_id: string }>(
     tx,
-    sql`select deal_id from credits where organization_id = ${organizationId}::uuid and deal_id::text = any(${ids})
-      union select deal_id from crm_rows where organization_id = ${organizationId}::uuid and deal_id::text = any(${ids})`,
+    sql`select deal_id from credits where organization_id = ${organizationId}::uuid and deal_id = any(${ids})
+      union select deal_id from crm_rows where organization_id = ${organizationId}::uuid and deal_id = any(${ids})`,
   );
   return new Set(rows.map((r) => r.deal_id));
 }

@@ -9,6 +9,7 @@ import {
   type Tx,
   textArray,
   toInstant,
+  uuidArray,
 } from '../platform/db/client.ts';
 
 /** A deal's rows as they should stand in the CRM, beside what we know stands there. */
@@ -56,11 +57,11 @@ export async function loadWriteBack(
   dealIds: readonly string[],
 ): Promise<readonly WriteBackDeal[]> {
   const organization = sql`${key.organizationId}::uuid`;
-  const wanted = textArray(dealIds);
+  const wanted = uuidArray(dealIds);
   const deals = await query<{ id: string; external_id: string; gone: boolean }>(
     tx,
     sql`select id, external_id, deleted_at is not null as gone from deals
-      where organization_id = ${organization} and connection_id = ${key.connectionId}::uuid and id::text = any(${wanted})`,
+      where organization_id = ${organization} and connection_id = ${key.connectionId}::uuid and id = any(${wanted})`,
   );
   const credits = await query<CreditSqlRow>(
     tx,
@@ -75,14 +76,14 @@ export async function loadWriteBack(
     join deals d on d.organization_id = ${organization} and d.id = c.deal_id
     join partners p on p.organization_id = ${organization} and p.id = c.partner_id
     join connections n on n.organization_id = ${organization} and n.id = d.connection_id
-    where c.organization_id = ${organization} and c.deal_id::text = any(${wanted}) and d.deleted_at is null and c.share_bps > 0
+    where c.organization_id = ${organization} and c.deal_id = any(${wanted}) and d.deleted_at is null and c.share_bps > 0
     order by c.share_bps desc, c.partner_id`,
   );
   const known = await query<KnownRow & { readonly dealId: string }>(
     tx,
     sql`select deal_id as "dealId", key, deal_external_id as "dealExternalId", crm_row_id as "crmRowId", written_hash as "writtenHash",
       rejected_hash as "rejectedHash", rejected_schema as "rejectedSchema" from crm_rows
-      where organization_id = ${organization} and connection_id = ${key.connectionId}::uuid and deal_id::text = any(${wanted}) and not retired`,
+      where organization_id = ${organization} and connection_id = ${key.connectionId}::uuid and deal_id = any(${wanted}) and not retired`,
   );
   const creditsOf = Map.groupBy(credits, (c) => c.deal_id);
   const knownOf = Map.groupBy(known, (k) => k.dealId);

@@ -77,6 +77,11 @@ export function textArray(values: readonly string[]): SQL {
   return sql`(select coalesce(array_agg(value), '{}') from jsonb_array_elements_text(${JSON.stringify(values)}::text::jsonb))::text[]`;
 }
 
+/** A uuid array as one parameter. Compare ids as `id = any(…)`: `id::text = any(…)` reads the whole table. */
+export function uuidArray(values: readonly string[]): SQL {
+  return sql`(select coalesce(array_agg(value::uuid), '{}') from jsonb_array_elements_text(${JSON.stringify(values)}::text::jsonb))::uuid[]`;
+}
+
 /** PostgreSQL's `2026-11-20 10:00:00.123+00` (the session runs in UTC) as `2026-11-20T10:00:00.123Z`. */
 export function toInstant(text: string): string {
   return new Date(text.replace(' ', 'T').replace(/\+00$/, 'Z')).toISOString();
