@@ -67,16 +67,16 @@ test('the archived pass leaves archived deals deleted, and merged ones pointing 
     expect(of(merge.primaryId)).toMatchObject({ deleted: true, merged_into_external_id: merge.id });
     expect(of(merge.otherId)).toMatchObject({ deleted: true, merged_into_external_id: merge.id });
     expect(of(merge.id)).toMatchObject({ deleted: false });
-    expect((await tenant.card(merge.otherId)).deal?.externalId ?? merge.id).toBe(merge.id);
+    expect((await tenant.card(merge.otherId)).deal?.externalId).toBe(merge.id);
   }
 });
 
 test('more than a page of a hundred and a page of a thousand rows come in whole', async () => {
-  seedBulk(line.sandbox, PORTAL, { deals: 1_250, partners: 20, customers: 130, meetings: 1_120 });
+  seedBulk(line.sandbox, PORTAL, { deals: 1_050, partners: 20, customers: 130, meetings: 1_010 });
   const tenant = await line.addTenant();
   await tenant.start();
   const { deals, accounts, activities } = await readRecords(line, tenant);
-  expect([deals.length, accounts.length, activities.length]).toEqual([1_250, 150, 1_120]);
+  expect([deals.length, accounts.length, activities.length]).toEqual([1_050, 150, 1_010]);
   expect(activities.filter((activity) => activity.occurred_at === null)).toEqual([]);
   expect(await readCrmRows(line, tenant)).toEqual(await wantedCrmRows(line, tenant));
 }, 60_000);
@@ -123,7 +123,7 @@ test('a process that dies in the middle of the backfill leaves no trace: the nex
   fill(line);
   const tenant = await line.addTenant();
   await tenant.install();
-  for (const path of ['/crm/objects/2026-09/deals', '/crm/objects/2026-09/meetings/batch/read']) {
+  for (const path of ['/crm/objects/2026-09/contacts', '/crm/objects/2026-09/meetings/batch/read']) {
     let died: Promise<void> | null = null;
     line.beforeCall = (asked) => {
       if (died === null && asked === path) died = line.restart();

@@ -46,16 +46,22 @@ test('one of two organizations leaves with its traces: the other’s rows, sync 
   expect(await readCrmRows(line, second)).toEqual(await wantedCrmRows(line, second));
 });
 
-test('the card of one portal never shows a deal of another', async () => {
+test('the card of one portal never shows a deal of another, though both call theirs by the same id', async () => {
   const mine = await openSmallWorld(line);
   const theirs = await openSmallWorld(line);
-  const deal = theirs.newDeal();
-  for (let n = 0; n < 3; n++) theirs.meet(deal, 0);
+  const [deal = ''] = mine.deals;
+  expect(theirs.deals[0]).toBe(deal);
+  line.sandbox.control.updateDeal(mine.portalId, deal, { dealname: 'Mine' });
+  line.sandbox.control.updateDeal(theirs.portalId, deal, { dealname: 'Theirs' });
+  const onlyTheirs = String(line.sandbox.portal(theirs.portalId).nextId + 1_000);
+  line.sandbox.portal(theirs.portalId).nextId = Number(onlyTheirs);
+  expect(theirs.newDeal()).toBe(onlyTheirs);
+  theirs.meet(onlyTheirs, 0);
   await line.settle();
-  expect((await theirs.tenant.card(deal)).status).toBe('ready');
-  // The signature names the portal that asks; an id of somebody else's is an unknown one.
-  const asked = await mine.tenant.card(`${deal}`, mine.portalId);
-  expect(asked.deal?.externalId === deal && asked.status === 'ready' ? sharesOf(asked) : []).toEqual([]);
+  expect((await mine.tenant.card(deal)).deal?.name).toBe('Mine');
+  expect((await theirs.tenant.card(deal)).deal?.name).toBe('Theirs');
+  expect((await theirs.tenant.card(onlyTheirs)).status).toBe('ready');
+  expect((await mine.tenant.card(onlyTheirs)).status).toBe('unknown_deal');
   const unknownPortal = await mine.tenant.card(deal, 9_999_999);
   expect(unknownPortal).toMatchObject({
     status: 'unknown_deal',

@@ -56,6 +56,7 @@ export interface Card {
   readonly message?: string;
   readonly deal?: {
     readonly externalId: string;
+    readonly name: string | null;
     readonly state: string;
     readonly blockedReason: string | null;
     readonly money: { readonly amountMinor: string; readonly currency: string } | null;
