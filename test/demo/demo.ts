@@ -154,17 +154,17 @@ function report(screen: Screen, { publicUrl, portal, folder }: Stage, told: Told
   const { p50, p95 } = result.webhookToCardMs;
   screen.line(`  webhook to card: p50 ${p50} ms, p95 ${p95} ms; all in ${result.seconds} s`);
   screen.heading('Where to look');
-  const example = portal.sandbox.portal(PORTAL_ID).tables.get('0-3')?.liveIds.all().at(-1) ?? '';
-  screen.line(`  an admin's API key   ${told.apiKey}`);
-  screen.line(`  the connection       curl -H "authorization: Bearer $KEY" ${publicUrl}/v1/connections`);
-  screen.line(`  the partners         curl -H "authorization: Bearer $KEY" ${publicUrl}/v1/partners`);
-  screen.line(
-    `  a deal's credits     curl -H "authorization: Bearer $KEY" "${publicUrl}/v1/deals?connectionId=…&externalId=${example}"`,
-  );
-  screen.line(`  a deal in HubSpot    ${portal.url}/contacts/${PORTAL_ID}/record/0-3/${example}`);
-  screen.line(`  HubSpot's call log   ${portal.url}/_sandbox/log`);
+  const deal = told.exampleDealId ?? '';
+  const ask = (what: string, where: string) =>
+    screen.line(`  ${what.padEnd(20)} curl -H "authorization: Bearer $KEY" "${publicUrl}${where}"`);
+  screen.line(`  KEY=${told.apiKey}`);
+  ask('the connection', '/v1/connections');
+  ask('the partners', '/v1/partners');
+  ask('a deal’s credits', `/v1/deals?connectionId=${told.connectionId}&externalId=${deal}`);
+  screen.line(`  that deal in HubSpot ${portal.url}/contacts/${PORTAL_ID}/record/0-3/${deal}`);
+  screen.line(`  HubSpot’s call log   ${portal.url}/_sandbox/log`);
   screen.line(`  health and figures   ${publicUrl}/readyz  ${publicUrl}/metrics`);
-  screen.line(`  the log              ${folder.logFile}`);
+  screen.line(`  Tributary’s log      ${folder.logFile}`);
   if (env.HUBSPOT_API_URL)
     screen.line(`  Tributary calls HubSpot by ${env.HUBSPOT_API_URL} (HUBSPOT_API_URL)`);
 }

@@ -16,6 +16,7 @@ export interface DriftReport {
   readonly touchpoints: number;
   /** Won deals with credit. */
   readonly creditedDeals: number;
+  readonly exampleDealId: string | null;
 }
 
 const READS_AT_ONCE = 6;
@@ -47,6 +48,7 @@ export async function measureDrift(
       expected.flatMap((deal) => deal.rows),
     ),
   );
+  const credited = expected.filter(({ state, rows }) => state === 'earned' && rows.length > 0);
   return {
     differences,
     deals: expected.length,
@@ -54,7 +56,8 @@ export async function measureDrift(
       (sum, { touches }) => sum + [...touches.values()].reduce((count, each) => count + each, 0),
       0,
     ),
-    creditedDeals: expected.filter(({ state, rows }) => state === 'earned' && rows.length > 0).length,
+    creditedDeals: credited.length,
+    exampleDealId: credited.at(-1)?.dealId ?? null,
   };
 }
 

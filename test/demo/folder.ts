@@ -28,6 +28,8 @@ const Memory = z.object({
       refresh: z.array(Token),
     })
     .nullable(),
+  /** Calls made while reading, by all runs that took part. */
+  reads: z.number(),
   /** From `writing` on the sandbox held rows of ours, which it forgot with the process. */
   phase: z.enum(['reading', 'writing', 'ended']),
 });
@@ -45,7 +47,7 @@ export interface DemoFolder {
   save(changes: Partial<Memory>): void;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 
 /**
  * Opens the demo's own folder, `$XDG_DATA_HOME/tributary-demo` or the like (`DATA_DIR` names its parent), never the
@@ -75,6 +77,7 @@ export async function openFolder(env: Environment, options: DemoOptions): Promis
         masterKeys: newMasterKey('v1'),
         tenant: null,
         tokens: null,
+        reads: 0,
         phase: 'reading',
       };
   const save = (changes: Partial<Memory>) => {

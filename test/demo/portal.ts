@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/platform/clock.ts';
+import { countCalls } from '../oracle/call-minimum.ts';
 import { createHubSpotSandbox, type HubSpotSandbox } from '../sandbox/hubspot/sandbox.ts';
 import { type SandboxServer, startSandboxServer } from '../sandbox/hubspot/server.ts';
 import { installSubscriptions } from '../sandbox/hubspot/subscriptions.ts';
@@ -11,6 +12,8 @@ export const CLIENT_ID = 'demo-client';
 
 export interface DemoPortal extends SandboxServer {
   readonly world: SeededWorld;
+  /** Calls that reading took, those of a run that was taken up included. */
+  reads(): number;
   /** Keeps what a real HubSpot would still know if this process were killed. */
   remember(): void;
 }
@@ -44,21 +47,19 @@ export async function openPortal(spec: {
   sandbox.webhooks.clear();
   restoreGrants(sandbox, folder);
   const server = await startSandboxServer({ port: spec.port, sandbox });
+  const readBefore = folder.memory.reads;
+  const reads = () => readBefore + countCalls(sandbox.log).read;
+  const { accessTokens, refreshTokens } = sandbox.tokens;
+  const plain = <T extends { readonly scopes: readonly string[] }>(tokens: Iterable<T>) =>
+    [...tokens].map((each) => ({ ...each, scopes: [...each.scopes] }));
   return {
     ...server,
     world,
+    reads,
     remember: () =>
       folder.save({
-        tokens: {
-          access: [...sandbox.tokens.accessTokens.values()].map((each) => ({
-            ...each,
-            scopes: [...each.scopes],
-          })),
-          refresh: [...sandbox.tokens.refreshTokens.values()].map((each) => ({
-            ...each,
-            scopes: [...each.scopes],
-          })),
-        },
+        tokens: { access: plain(accessTokens.values()), refresh: plain(refreshTokens.values()) },
+        reads: reads(),
       }),
   };
 }

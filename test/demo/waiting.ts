@@ -34,13 +34,19 @@ async function until<T>(
   }
 }
 
-/** Waits for the end of the full read, drawing how far it is. @param expected rows that the portal holds for us */
+/**
+ * Waits for the end of the full read, drawing how far it is.
+ * @param options.expected rows that the portal holds for us
+ * @param options.onMoved called whenever more was read
+ */
 export function waitForBackfill(
   patience: Patience,
   api: Api,
   progress: Progress,
-  expected: number,
+  options: { readonly expected: number; readonly onMoved: () => void },
 ): Promise<ConnectionSeen> {
+  const { expected, onMoved } = options;
+  let before = -1;
   return until(patience, 'The backfill', async () => {
     const connection = await api.connection();
     if (connection === null) throw new Error('There is no connection after the install.');
@@ -50,6 +56,8 @@ export function waitForBackfill(
       );
     const rows = connection.positions.reduce((sum, each) => sum + each.rowsRead, 0);
     const kind = connection.positions.find((each) => each.backfill === 'running')?.kind ?? '';
+    if (rows !== before) onMoved();
+    before = rows;
     progress.show(rows, expected, `${rows} of ${expected} records ${kind === '' ? '' : `(${kind})`}`);
     return connection.backfilled ? { done: connection } : { at: `${rows} records` };
   });
