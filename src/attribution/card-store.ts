@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { RecordRef } from '../../connectors/connector.ts';
-import { query, type Tx, textArray, toInstant, toInstantOrNull } from '../platform/db/client.ts';
+import { query, type Tx, toInstant, toInstantOrNull, uuidArray } from '../platform/db/client.ts';
 
 /** What a card shows beside the result itself. */
 export interface CardDeal {
@@ -65,15 +65,15 @@ export async function findEvidenceRecords(
   dealExternalId: string,
   evidenceIds: readonly string[],
 ): Promise<ReadonlyMap<string, RecordRef>> {
-  const ids = textArray(evidenceIds);
+  const ids = uuidArray(evidenceIds);
   const rows = await query<{ id: string; kind: RecordRef['kind']; external_id: string }>(
     tx,
     sql`
-    select id, kind, external_id from activities where organization_id = ${organizationId}::uuid and id::text = any(${ids})
+    select id, kind, external_id from activities where organization_id = ${organizationId}::uuid and id = any(${ids})
     union all
-    select id, 'account', account_external_id from deal_accounts where organization_id = ${organizationId}::uuid and id::text = any(${ids})
+    select id, 'account', account_external_id from deal_accounts where organization_id = ${organizationId}::uuid and id = any(${ids})
     union all
-    select id, 'deal', ${dealExternalId}::text from deal_fields where organization_id = ${organizationId}::uuid and id::text = any(${ids})`,
+    select id, 'deal', ${dealExternalId}::text from deal_fields where organization_id = ${organizationId}::uuid and id = any(${ids})`,
   );
   return new Map(rows.map((r) => [r.id, { kind: r.kind, externalId: r.external_id }]));
 }
@@ -93,7 +93,7 @@ export async function findCardPartners(
     select p.id, p.name, (select a.external_id from partner_links l join accounts a on a.organization_id = l.organization_id and a.id = l.account_id
         where l.organization_id = p.organization_id and l.partner_id = p.id and a.connection_id = ${connectionId}::uuid
         order by l.to_on is not null, l.created_at, l.id limit 1) as "accountExternalId"
-    from partners p where p.organization_id = ${organizationId}::uuid and p.id::text = any(${textArray(partnerIds)})`,
+    from partners p where p.organization_id = ${organizationId}::uuid and p.id = any(${uuidArray(partnerIds)})`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { linkedAccounts } from '../accounts/store.ts';
-import { query, type Tx, textArray } from '../platform/db/client.ts';
+import { query, type Tx, textArray, uuidArray } from '../platform/db/client.ts';
 import { markWork, wake } from '../platform/jobs/work-store.ts';
 
 /** Work that waits for the end of a full read: half the evidence would give the wrong answer. */
@@ -15,18 +15,46 @@ export type DirtyDeals =
   /** Every deal of the organization: the rules changed. */
   | { readonly all: true };
 
-/** Marks deals whose result may be another now, in the transaction that changed something. */
+/**
+ * Marks deals whose result may be another now, in the transaction that changed something. A deal whose connection is still
+ * being read waits until all of it is: whoever marks it, half the evidence would give the wrong answer.
+ */
 export async function markRecompute(
   tx: Tx,
   organizationId: string,
   dirty: DirtyDeals,
-  options: { readonly now: Date; readonly backfilling?: boolean; readonly causedAt?: string },
+  options: { readonly now: Date; readonly causedAt?: string },
 ): Promise<void> {
   const ids = await dirtyDealIds(tx, organizationId, dirty);
-  await markWork(tx, recomputeScope(organizationId), ids, options.now, {
-    ...(options.backfilling === true ? { runAt: HELD_UNTIL } : {}),
-    ...(options.causedAt === undefined ? {} : { causedAt: options.causedAt }),
-  });
+  const held = await findHeldDeals(tx, organizationId, ids);
+  const cause = options.causedAt === undefined ? {} : { causedAt: options.causedAt };
+  const scope = recomputeScope(organizationId);
+  await markWork(
+    tx,
+    scope,
+    ids.filter((id) => !held.has(id)),
+    options.now,
+    cause,
+  );
+  await markWork(tx, scope, [...held], options.now, { ...cause, runAt: HELD_UNTIL });
+}
+
+/** Those of the deals whose connection is in a full read. */
+async function findHeldDeals(
+  tx: Tx,
+  organizationId: string,
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set();
+  const organization = sql`${organizationId}::uuid`;
+  const rows = await query<{ id: string }>(
+    tx,
+    sql`
+    with reading as (select distinct connection_id from sync_positions where organization_id = ${organization} and backfill <> 'done')
+    select d.id from deals d where d.organization_id = ${organization} and exists (select from reading)
+      and d.connection_id in (select connection_id from reading) and d.id = any(${uuidArray(ids)})`,
+  );
+  return new Set(rows.map((r) => r.id));
 }
 
 export const recomputeScope = (organizationId: string) =>
@@ -45,7 +73,7 @@ async function dirtyDealIds(tx: Tx, organizationId: string, dirty: DirtyDeals): 
   if ('linkIds' in dirty ? dirty.linkIds.length === 0 : dirty.accountExternalIds.length === 0) return [];
   const wanted =
     'linkIds' in dirty
-      ? sql`select distinct connection_id, external_id from linked where link_id::text = any(${textArray(dirty.linkIds)})`
+      ? sql`select distinct connection_id, external_id from linked where link_id = any(${uuidArray(dirty.linkIds)})`
       : sql`select distinct connection_id, external_id from linked where connection_id = ${dirty.connectionId}::uuid
           and external_id = any(${textArray(dirty.accountExternalIds)})`;
   const rows = await query<{ id: string }>(

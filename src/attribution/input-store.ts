@@ -80,19 +80,19 @@ export async function loadInputs(
       select distinct k.deal_id, a.id, a.connection_id, a.kind, a.label, coalesce(a.occurred_at, a.logged_at) as occurred_at, a.logged_at, a.outcome, a.direction
       from known_as k join activity_deals e on e.organization_id = ${organization} and e.connection_id = k.connection_id and e.deal_external_id = k.external_id
       join activities a on a.organization_id = ${organization} and a.id = e.activity_id and a.changed_at is not null and a.deleted_at is null),
+    -- What a party is needed for travels with it: joined again by id, a thousand activities would meet a thousand parties.
     parties as (
-      select h.deal_id, h.id, h.connection_id, p.external_id from happened h join activity_parties p
+      select h.*, p.external_id as party from happened h join activity_parties p
         on p.organization_id = ${organization} and p.activity_id = h.id and p.kind = 'account'
-      union
-      select h.deal_id, h.id, h.connection_id, m.account_external_id from happened h join activity_parties p
+      union all
+      select h.*, m.account_external_id from happened h join activity_parties p
         on p.organization_id = ${organization} and p.activity_id = h.id and p.kind = 'contact'
       join contact_accounts m on m.organization_id = ${organization} and m.connection_id = h.connection_id
         and m.contact_external_id = p.external_id and (m.from_at is null or m.from_at <= h.occurred_at)
         and (m.to_at is null or h.occurred_at < m.to_at)),
     facts as (
       select h.deal_id, h.id, h.kind, h.label, h.occurred_at, h.logged_at, h.outcome, h.direction, l.account_id
-      from happened h join parties p on p.deal_id = h.deal_id and p.id = h.id
-      join linked l on l.connection_id = p.connection_id and l.external_id = p.external_id
+      from parties h join linked l on l.connection_id = h.connection_id and l.external_id = h.party
       union
       select w.deal_id, da.id, 'association', da.label, w.crm_created_at, w.crm_created_at, 'done', null, l.account_id
       from wanted w join deal_accounts da on da.organization_id = ${organization} and da.deal_id = w.deal_id and da.label <> ''

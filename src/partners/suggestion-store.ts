@@ -4,7 +4,7 @@ import { markRecompute } from '../attribution/dirty-store.ts';
 import type { PartnerType } from '../attribution/types.ts';
 import type { By } from '../identity/actor.ts';
 import { recordAudit } from '../identity/audit-store.ts';
-import { query, rowsParameter, type Tx, textArray } from '../platform/db/client.ts';
+import { query, rowsParameter, type Tx, textArray, uuidArray } from '../platform/db/client.ts';
 import { createPartners } from './store.ts';
 import {
   type CandidateCompany,
@@ -152,7 +152,7 @@ async function findLinkedPartners(
   const rows = await query<{ accountId: string; partnerId: string }>(
     tx,
     sql`select account_id as "accountId", (array_agg(partner_id order by to_on desc nulls first))[1] as "partnerId" from partner_links
-      where organization_id = ${organizationId}::uuid and account_id::text = any(${textArray(companies.map(({ id }) => id))})
+      where organization_id = ${organizationId}::uuid and account_id = any(${uuidArray(companies.map(({ id }) => id))})
       group by account_id`,
   );
   return new Map(rows.map(({ accountId, partnerId }) => [accountId, partnerId]));
