@@ -316,6 +316,8 @@ CREATE TABLE "crm_rows" (
 	"deal_external_id" text NOT NULL,
 	"crm_row_id" text,
 	"written_hash" text,
+	"place" text,
+	"account_external_id" text,
 	"rejected_hash" text,
 	"rejected_schema" text,
 	"rejected_reason" text,

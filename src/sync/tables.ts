@@ -145,8 +145,12 @@ export const crmRows = pgTable(
     key: text().notNull(),
     dealExternalId: text().notNull(),
     crmRowId: text(),
-    /** Hash of the row the CRM last accepted; null = nothing of ours stands there. */
+    /** Hash of the row the CRM last accepted; `unknown` = a write was begun and its end not seen; null = nothing of ours stands there. */
     writtenHash: text(),
+    /** The object or the fields it was written to (`placeOf`); when the account offers another place, it stands no more. */
+    place: text(),
+    /** The partner's company that it was associated with. */
+    accountExternalId: text(),
     /** Hash of the row the CRM last refused, with the schema it was refused under. */
     rejectedHash: text(),
     rejectedSchema: text(),
