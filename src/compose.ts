@@ -115,18 +115,25 @@ export function composeTributary(parts: {
   };
 }
 
-/** HubSpot's own limits less our head-room; associations have a bucket of their own of 100 per ten seconds. */
+/**
+ * HubSpot's own limits less our head-room; associations have a bucket of their own of 100 per ten seconds. In any window a
+ * bucket gives at most `burst + perSecond × seconds`, rounded down: so a search bucket of one that is refilled at less than
+ * the limit never passes it.
+ */
 function hubspotSettings({ hubspot }: Config): ProviderSettings {
   const part = 1 - hubspot.rateHeadroom;
-  const general = Math.max(2, Math.floor(hubspot.ratePer10s * part));
-  const associations = Math.max(2, Math.floor(100 * part));
+  const perTenSeconds = (limit: number) => {
+    const allowed = limit * part;
+    const burst = Math.max(1, Math.floor(allowed / 5));
+    return { burst, perSecond: Math.max(allowed - burst, 0.5) / 10 };
+  };
   return {
     baseUrl: hubspot.apiUrl,
     create: connectorFor('hubspot'),
     limits: {
-      general: { limit: general, windowMs: 10_000, burst: Math.ceil(general / 5) },
-      associations: { limit: associations, windowMs: 10_000, burst: Math.ceil(associations / 5) },
-      search: { limit: hubspot.searchPerSecond, windowMs: 1_000, burst: 1 },
+      general: perTenSeconds(hubspot.ratePer10s),
+      associations: perTenSeconds(100),
+      search: { burst: 1, perSecond: Math.min(hubspot.searchPerSecond * part, hubspot.searchPerSecond - 0.01) },
     },
   };
 }

@@ -15,7 +15,7 @@ import { createMetrics } from './platform/metrics-node.ts';
 
 export interface RunningTributary {
   readonly port: number;
-  readonly ownerUrl: string;
+  readonly ownerUrl: string | null;
   readonly appUrl: string;
   /** Resolves with a sentence when something we cannot do without ended unasked: exit non-zero, be started again. */
   readonly died: Promise<string>;
@@ -51,7 +51,7 @@ export async function startTributary(parts: {
   };
   try {
     const { ownerUrl, appUrl } = await openServer(config, log, undo, die);
-    await migrateDatabase(ownerUrl);
+    if (ownerUrl !== null) await migrateDatabase(ownerUrl);
     const db = openDatabase(appUrl, Math.max(10, config.workerConcurrency + 4));
     undo.push(() => db.close());
     if (config.database.kind === 'embedded') await freeFormerProcess(db, clock);
@@ -60,7 +60,7 @@ export async function startTributary(parts: {
     const worksHere = config.role !== 'web';
     const readiness = [databaseCheck(db), ...(worksHere ? [workerCheck(db, clock)] : [])];
     const { app, jobs } = composeTributary({ config, db, clock, log, metrics, readiness });
-    if (worksHere) {
+    if (worksHere && ownerUrl !== null) {
       const worker = await superviseWorker({
         ownerUrl,
         db,
@@ -88,7 +88,7 @@ async function openServer(
   log: Log,
   undo: (() => Promise<void>)[],
   die: (why: string) => void,
-): Promise<{ readonly ownerUrl: string; readonly appUrl: string }> {
+): Promise<{ readonly ownerUrl: string | null; readonly appUrl: string }> {
   if (database.kind === 'external') return database;
   const chosen =
     database.dataDir === null

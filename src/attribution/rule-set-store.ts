@@ -1,4 +1,4 @@
-import { and, desc, eq, max } from 'drizzle-orm';
+import { and, desc, eq, max, sql } from 'drizzle-orm';
 import type { Tx } from '../platform/db/client.ts';
 import { RuleSetSchema } from './rule-set-schema.ts';
 import { ruleSets } from './tables.ts';
@@ -32,6 +32,8 @@ export async function applyRuleSet(
   toRuleSet: (version: number) => RuleSet,
   now: Date,
 ): Promise<RuleSet> {
+  // Two who apply at once wait for each other here: each version has one author.
+  await tx.execute(sql`select from organizations where organization_id = ${organizationId}::uuid for update`);
   const [row] = await tx
     .select({ latest: max(ruleSets.version) })
     .from(ruleSets)

@@ -70,7 +70,7 @@ export const KEYS = {
     secret: true,
   },
   DATABASE_OWNER_URL: {
-    what: 'The same database as its owner, for migrations. Set both or neither.',
+    what: 'The same database as its owner, for migrations and the job queue. Set both or neither; a process with ROLE=web needs DATABASE_URL only.',
     schema: databaseUrl.optional(),
     secret: true,
   },

@@ -12,7 +12,8 @@ export interface Config {
   readonly publicUrl: string;
   readonly role: 'all' | 'web' | 'worker';
   readonly database:
-    | { readonly kind: 'external'; readonly appUrl: string; readonly ownerUrl: string }
+    /** A web-only process needs no owner: it applies no migration and runs no job. */
+    | { readonly kind: 'external'; readonly appUrl: string; readonly ownerUrl: string | null }
     | { readonly kind: 'embedded'; readonly dataDir: string | null; readonly xdgDataHome: string | null };
   /** The first encrypts, all decrypt. */
   readonly masterKeys: readonly MasterKey[];
@@ -72,7 +73,8 @@ export function readEnvironment(): Environment {
 export function parseConfig(env: Environment): Config {
   const { values, problems } = readKeys(env, Object.keys(KEYS) as KeyName[]);
   const pair = (['DATABASE_URL', 'DATABASE_OWNER_URL'] as const).filter((key) => !given(env, key));
-  if (pair.length === 1 && pair[0])
+  const ownerNotNeeded = values.ROLE === 'web' && pair[0] === 'DATABASE_OWNER_URL';
+  if (pair.length === 1 && pair[0] && !ownerNotNeeded)
     problems.push({ key: pair[0], problem: 'is missing while the other is set', what: KEYS[pair[0]].what });
   if (problems.length > 0) throw new ConfigError(problems);
   return toConfig(values as Values<KeyName>);
@@ -139,8 +141,8 @@ function toConfig(values: Values<KeyName>): Config {
     publicUrl: values.PUBLIC_URL,
     role: values.ROLE,
     database:
-      appUrl && ownerUrl
-        ? { kind: 'external', appUrl, ownerUrl }
+      appUrl
+        ? { kind: 'external', appUrl, ownerUrl: ownerUrl ?? null }
         : { kind: 'embedded', dataDir: values.DATA_DIR ?? null, xdgDataHome: values.XDG_DATA_HOME ?? null },
     masterKeys: values.MASTER_KEYS,
     hubspot: {

@@ -25,7 +25,12 @@ const Path = z.object({ connectionId: z.uuid() });
 const Settings = z.strictObject({
   /** Deal properties that name a partner company by its id, name or domain. */
   partnerFields: z
-    .array(z.string().regex(/^[a-z][a-z0-9_]{0,99}$/, 'must be an internal property name'))
+    .array(
+      z
+        .string()
+        .regex(/^[a-z][a-z0-9_]{0,99}$/, 'must be an internal property name')
+        .refine((name) => !name.startsWith('tributary_'), 'is written by us: our own result is no evidence'),
+    )
     .max(20),
 });
 const Leave = z.object({ traces: z.enum(['keep', 'remove']).default('keep') });

@@ -1,14 +1,13 @@
 import type { Connector, ConnectorContext, Provider } from '../../connectors/connector.ts';
-import type { Clock } from '../platform/clock.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
 import type { Database } from '../platform/db/client.ts';
 import type { Log } from '../platform/log.ts';
 import type { Connection } from './connection-store.ts';
 
-/** At most `limit` calls in any `windowMs`, of which `burst` may come at once. */
+/** At most `burst` calls at once, refilled evenly. */
 export interface CallLimit {
-  readonly limit: number;
-  readonly windowMs: number;
   readonly burst: number;
+  readonly perSecond: number;
 }
 
 export interface ProviderSettings {
@@ -56,7 +55,7 @@ export function openConnector(deps: SyncDeps, connection: Connection): Connector
 
 /**
  * Waits until `cost` calls may be made. The bucket is a row per CRM account, so that processes and organizations that
- * share the account share its limit; a bucket of `burst` refilled evenly keeps any window at or below the limit.
+ * share the account share its limit. Real time is the database's, so that processes need not agree on it.
  */
 async function takeCalls(
   { db, clock }: SyncDeps,
@@ -68,13 +67,12 @@ async function takeCalls(
 ): Promise<void> {
   const limit = settings.limits[bucket];
   if (limit === undefined) return;
-  const perSecond = ((limit.limit - limit.burst) * 1000) / limit.windowMs;
   let missing = cost;
   while (missing > 0) {
     signal.throwIfAborted();
     const [lease] = await db.doors<{ granted: number; wait_ms: number }[]>`
       select granted, wait_ms from ops.lease_calls(${connection.provider}, ${connection.accountExternalId}, ${bucket},
-        ${perSecond}::text::numeric, ${limit.burst}, ${missing}, ${clock.now().toISOString()}::timestamptz)`;
+        ${limit.perSecond}::text::numeric, ${limit.burst}, ${missing}, ${clock === systemClock ? null : clock.now().toISOString()}::timestamptz)`;
     missing -= lease?.granted ?? 0;
     if (missing > 0) await clock.sleep(Math.max(lease?.wait_ms ?? 0, 1), signal);
   }

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { query, rowsParameter, type Tx, toInstant } from '../db/client.ts';
+import { query, rowsParameter, type Tx, textArray, toInstant } from '../db/client.ts';
 import type { WorkScope } from './lanes.ts';
 
 export interface ClaimedWork {
@@ -52,7 +52,8 @@ export async function wake(tx: Tx, scope: WorkScope): Promise<void> {
 }
 
 /**
- * Takes up to `limit` due objects of the lane for `leaseMs`. Work that failed before comes alone, so that one bad object
+ * Takes up to `limit` due objects of the lane for `leaseMs`. Objects are looked up as an array: a join would be planned by
+ * statistics, and those of a table that fills and empties all day are wrong. Work that failed before comes alone, so that one bad object
  * cannot fail its neighbours twice.
  */
 export async function claimWork(
@@ -73,9 +74,8 @@ export async function claimWork(
       select object from work where ${due} and attempts > 0 and not exists (select from fresh)
       order by run_at, object limit 1 for update skip locked)
     update work w set lease_until = ${until}::timestamptz, claim = ${options.claim}::uuid
-    from (select object from fresh union all select object from failed) x
     where w.organization_id = ${scope.organizationId}::uuid and w.lane = ${scope.lane} and w.scope_id = ${scope.scopeId}::uuid
-      and w.object = x.object
+      and w.object = any(array(select object from fresh union all select object from failed))
     returning w.object, w.seq, w.attempts, w.caused_at`,
   );
   return rows
@@ -100,8 +100,18 @@ export async function settleWork(
   now: Date,
 ): Promise<void> {
   if (outcomes.size === 0) return;
+  const entries = [...outcomes];
+  const claimed = sql`w.organization_id = ${scope.organizationId}::uuid and w.lane = ${scope.lane} and w.scope_id = ${scope.scopeId}::uuid
+    and w.object = any(${textArray(entries.map(([work]) => work.object))}) and w.claim = ${claim}::uuid`;
+  const done = entries
+    .filter(([, outcome]) => outcome.status === 'done')
+    .map(([work]) => [work.object, work.seq]);
+  if (done.length > 0)
+    await tx.execute(sql`
+      delete from work w where ${claimed}
+        and w.seq = ((select ${JSON.stringify(Object.fromEntries(done))}::text::jsonb) ->> w.object)::bigint`);
   const rows = rowsParameter(
-    [...outcomes].map(([work, outcome]) => ({
+    entries.map(([work, outcome]) => ({
       object: work.object,
       seq: work.seq,
       status: outcome.status,
@@ -110,19 +120,14 @@ export async function settleWork(
       reason: outcome.status === 'done' ? null : outcome.reason,
     })),
   );
-  const columns = sql`r(object text, seq bigint, status text, run_at timestamptz, failed integer, reason text)`;
-  const mine = sql`w.organization_id = ${scope.organizationId}::uuid and w.lane = ${scope.lane} and w.scope_id = ${scope.scopeId}::uuid
-    and w.object = r.object and w.claim = ${claim}::uuid`;
-  await tx.execute(sql`
-    delete from work w using jsonb_to_recordset(${rows}) as ${columns}
-    where ${mine} and r.status = 'done' and w.seq = r.seq`);
   await tx.execute(sql`
     update work w set lease_until = null, claim = null,
       run_at = case when w.seq <> r.seq then least(w.run_at, ${now.toISOString()}::timestamptz) else coalesce(r.run_at, w.run_at) end,
       attempts = case when w.seq <> r.seq then 0 else w.attempts + r.failed end,
       set_aside_at = case when w.seq = r.seq and r.status = 'set-aside' then ${now.toISOString()}::timestamptz end,
       reason = case when w.seq = r.seq then r.reason end
-    from jsonb_to_recordset(${rows}) as ${columns} where ${mine}`);
+    from jsonb_to_recordset(${rows}) as r(object text, seq bigint, status text, run_at timestamptz, failed integer, reason text)
+    where ${claimed} and w.object = r.object`);
 }
 
 /** Is anything of this lane due now? */
