@@ -19,6 +19,10 @@ alter table partner_links add constraint partner_links_no_overlap exclude using 
   (organization_id with =, account_id with =, daterange(from_on, to_on) with &&);
 --> statement-breakpoint
 
+-- A claim takes the oldest of its lane and looks at no other row, however many wait.
+create index work_claimable on work (organization_id, lane, scope_id, run_at, object) where lease_until is null and set_aside_at is null;
+--> statement-breakpoint
+
 -- Runs: append-only, partitioned by month. A run carries its own inputs, so it replays from itself alone. Written by recompute.
 create table attribution_runs (
   organization_id uuid not null,
