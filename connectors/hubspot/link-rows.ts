@@ -1,5 +1,5 @@
 import { OBJECT_TYPE_IDS } from './kinds.ts';
-import type { Landed } from './narrowing.ts';
+import type { Answered, Landed } from './narrowing.ts';
 import { sendNarrowed, toRejectedRow } from './narrowing.ts';
 import { AssociateSchema } from './schema.ts';
 import type { Placed, RowWriter } from './write-rows.ts';
@@ -72,7 +72,7 @@ async function linkBatch(
   writer: RowWriter,
   relation: Relation,
   batch: readonly Link[],
-): Promise<readonly Landed<null>[]> {
+): Promise<readonly Answered<null>[]> {
   const answer = await writer.call(
     {
       operation: `associations.attribution.${relation.name}.create`,
@@ -100,6 +100,8 @@ async function linkBatch(
     if (answer.errors.length === 0 || linked.has(`${from.rowId} ${toId}`))
       return { status: 'ok', value: null };
     const own = named.find(({ ids }) => ids.has(from.rowId) || ids.has(toId));
-    return toRejectedRow(own?.error ?? answer.errors[0] ?? {});
+    return own === undefined
+      ? { status: 'unclear', error: answer.errors[0] ?? null }
+      : toRejectedRow(own.error);
   });
 }

@@ -1,5 +1,5 @@
 import type { DesiredDeal, DesiredRow, RowOutcome, WrittenCredit } from '../connector.ts';
-import type { Landed } from './narrowing.ts';
+import type { Answered } from './narrowing.ts';
 import { sendNarrowed, toRejectedRow } from './narrowing.ts';
 import { BatchUpdateSchema } from './schema.ts';
 import type { RowWriter } from './write-rows.ts';
@@ -31,7 +31,7 @@ export async function writeFields(
 async function updateBatch(
   writer: RowWriter,
   batch: readonly DesiredDeal[],
-): Promise<readonly Landed<null>[]> {
+): Promise<readonly Answered<null>[]> {
   const answer = await writer.call(
     {
       operation: 'deals.update',
@@ -52,11 +52,14 @@ async function updateBatch(
   const written = new Set(answer.results.map((row) => row.id));
   return batch.map((deal) => {
     if (written.has(deal.dealExternalId)) return { status: 'ok', value: null };
-    const error = answer.errors.find(({ context }) =>
+    const named = answer.errors.find(({ context }) =>
       [...(context?.objectWriteTraceId ?? []), ...(context?.ids ?? [])].includes(deal.dealExternalId),
     );
-    if (error !== undefined) return toRejectedRow(error);
-    return { status: 'later', afterMs: 60_000, message: 'HubSpot did not say what became of this deal.' };
+    const error = named ?? (batch.length === 1 ? answer.errors[0] : undefined);
+    if (error === undefined) return { status: 'unclear', error: answer.errors[0] ?? null };
+    // A deal that was archived or merged away took its properties with it: nothing of ours is left to clear.
+    if (deal.rows.length === 0 && error.category === 'OBJECT_NOT_FOUND') return { status: 'ok', value: null };
+    return toRejectedRow(error);
   });
 }
 

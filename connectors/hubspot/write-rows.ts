@@ -1,7 +1,7 @@
 import type { DesiredDeal, DesiredRow, RowOutcome, SchemaState } from '../connector.ts';
 import type { CallHubSpot } from './client.ts';
 import { associateRows } from './link-rows.ts';
-import type { Landed } from './narrowing.ts';
+import type { Answered, Landed } from './narrowing.ts';
 import { sendNarrowed, toRejectedRow } from './narrowing.ts';
 import { KEY_PROPERTY } from './our-fields.ts';
 import type { UpsertResult } from './schema.ts';
@@ -136,7 +136,7 @@ async function upsertRows(writer: RowWriter, rows: readonly Placed[]): Promise<r
 async function upsertBatch(
   writer: RowWriter,
   batch: readonly Placed[],
-): Promise<readonly Landed<UpsertResult>[]> {
+): Promise<readonly Answered<UpsertResult>[]> {
   const answer = await writer.call(
     {
       operation: 'attribution.upsert',
@@ -170,7 +170,8 @@ async function upsertBatch(
     if (result !== undefined) return { status: 'ok', value: result };
     const error = refused.get(row.key);
     if (error !== undefined) return toRejectedRow(error);
-    return { status: 'later', afterMs: 60_000, message: 'HubSpot did not say what became of this row.' };
+    // HubSpot documents every field of an error as optional: one that names no row may be any row's.
+    return { status: 'unclear', error: answer.errors[0] ?? null };
   });
 }
 

@@ -44,3 +44,51 @@ test('what concerns the connection is not blamed on a row', async () => {
     await expect(sendNarrowed(items, 100, () => Promise.reject(error))).rejects.toBe(error);
   }
 });
+
+test('rows that no error of a 207 names are asked about once, alone, and never again', async () => {
+  const sent: number[][] = [];
+  const landed = await sendNarrowed([1, 2, 3], 100, async (batch) => {
+    sent.push([...batch]);
+    return batch.map((item) =>
+      item === 2
+        ? { status: 'unclear', error: { message: 'No such thing.' } }
+        : { status: 'ok', value: item },
+    );
+  });
+  expect(sent).toEqual([[1, 2, 3], [2]]);
+  expect(landed[1]).toEqual({
+    status: 'rejected',
+    reason: 'validation',
+    message: 'HubSpot says: No such thing.',
+  });
+});
+
+test("a rule of the account's own is learnt from two rows and not asked about for each", async () => {
+  let calls = 0;
+  const landed = await sendNarrowed(
+    Array.from({ length: 1_000 }, (_, at) => at),
+    100,
+    async () => {
+      calls += 1;
+      throw new Rejected('portal_configuration', 'region is required');
+    },
+  );
+  expect(landed).toHaveLength(1_000);
+  expect(new Set(landed.map((row) => row.status === 'rejected' && row.message))).toEqual(
+    new Set(['region is required']),
+  );
+  expect(calls).toBeLessThan(60);
+});
+
+test('what landed before the sending broke off is told; the rest is for later', async () => {
+  const landed = await sendNarrowed(
+    Array.from({ length: 600 }, (_, at) => at),
+    100,
+    async (batch) => {
+      if (batch.includes(450)) throw new ReconnectNeeded('the grant is gone');
+      return ok(batch);
+    },
+  );
+  expect(landed.filter((row) => row.status === 'ok')).toHaveLength(500);
+  expect(landed[450]).toMatchObject({ status: 'later', message: 'the grant is gone' });
+});

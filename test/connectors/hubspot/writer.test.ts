@@ -430,3 +430,13 @@ test('limits, locks and broken connections on the way: everything is written in 
     desired.flatMap((deal) => deal.rows.map(({ key }) => key)).sort(),
   );
 });
+
+test.each(['archived', 'merged'] as const)('an %s deal has no properties left to clear', async (fate) => {
+  const { connector } = await setUp(professional);
+  const [a = '', b = ''] = newDeals(2);
+  await connector.write([wanted(a, [row(a, 'p1')])], signal);
+  if (fate === 'archived') control().archive(PORTAL_ID, 'deals', a);
+  else control().mergeDeals(PORTAL_ID, b, a);
+  const outcomes = await connector.write([wanted(a, [], [{ key: `${a}:p1`, crmRowId: null }])], signal);
+  expect(statuses(outcomes)).toEqual(['retired']);
+});
