@@ -1,17 +1,15 @@
-import {
-  type AccountRecord,
-  type ActivityRecord,
-  type ContactRecord,
-  type DealRecord,
-  type RecordRef,
-  type Snapshot,
-  UNKNOWN,
+import type {
+  AccountRecord,
+  ActivityRecord,
+  ContactRecord,
+  RecordRef,
+  Snapshot,
 } from '../../connectors/connector.ts';
 import { eraseContacts, saveAccounts, saveContacts } from '../accounts/store.ts';
 import { findDealsOfContacts, noteActivityReferences, saveActivities } from '../activities/store.ts';
 import { markRecompute } from '../attribution/dirty-store.ts';
-import { AmountRefused, parseDecimal } from '../attribution/money.ts';
-import { type DealRow, findDealIds, saveDeals, saveGoneDeals } from '../deals/store.ts';
+import { toDealRow } from '../deals/deal-row.ts';
+import { findDealIds, saveDeals, saveGoneDeals } from '../deals/store.ts';
 import type { Tx } from '../platform/db/client.ts';
 import { markWork } from '../platform/jobs/work-store.ts';
 import type { Connection } from './connection-store.ts';
@@ -98,7 +96,7 @@ async function applyDeals(
     await saveDeals(
       tx,
       connection,
-      present.map(({ snapshot, record }) => toDealRow(snapshot, record, connection)),
+      present.map(({ snapshot, record }) => toDealRow(snapshot, record, connection.facts?.currencies ?? {})),
       options.verified,
     ),
   );
@@ -213,65 +211,4 @@ function onePerDeal(gone: readonly ReturnType<typeof toGone>[]): readonly Return
   for (const g of gone)
     if (!byId.has(g.externalId) || g.survivorExternalId !== null) byId.set(g.externalId, g);
   return [...byId.values()];
-}
-
-/** Money and state become exact or *blocked*; what the CRM did not tell is never taken for zero. */
-export function toDealRow(s: Snapshot, record: DealRecord, connection: Pick<Connection, 'facts'>): DealRow {
-  const state = record.state === UNKNOWN ? null : record.state;
-  const closeAt = record.closeAt === UNKNOWN ? null : record.closeAt;
-  const money = toMoney(record, connection.facts?.currencies ?? {});
-  const blockedReason =
-    state === null
-      ? `The stage "${record.stageId ?? ''}" is not in the CRM's pipelines, or is hidden from the app: open or closed is unknown.`
-      : money.blocked !== null
-        ? money.blocked
-        : state !== 'open' && closeAt === null
-          ? 'The deal is closed but its close date is empty or hidden from the app.'
-          : null;
-  return {
-    ...stamp(s),
-    name: record.name,
-    pipelineId: record.pipelineId,
-    stageId: record.stageId,
-    state,
-    ...money.amount,
-    closeAt,
-    crmCreatedAt: record.createdAt,
-    wonAt: record.wonAt,
-    ownerExternalId: record.ownerExternalId,
-    blockedReason,
-    accounts: record.accounts.flatMap((account) =>
-      ['', ...account.labels].map((label) => ({
-        externalId: account.externalId,
-        label,
-        primary: account.primary && label === '',
-      })),
-    ),
-    fields: Object.entries(record.partnerFields)
-      .filter(([, value]) => value.trim() !== '')
-      .map(([name, value]) => ({ name, value: value.trim() })),
-  };
-}
-
-function toMoney(record: DealRecord, exponents: Readonly<Record<string, number>>) {
-  const none = { amountMinor: null, currency: null, exponent: null };
-  const blocked = (reason: string) => ({ amount: none, blocked: reason });
-  if (record.amount === UNKNOWN)
-    return blocked('The amount is hidden from the app: grant it read access to the field.');
-  if (record.currency === UNKNOWN || record.currency === null)
-    return blocked('The currency is hidden from the app or not set.');
-  const exponent = exponents[record.currency];
-  if (exponent === undefined)
-    return blocked(`The currency ${record.currency} is not among the CRM account's currencies.`);
-  const known = { currency: record.currency, exponent };
-  if (record.amount === null || record.amount.trim() === '')
-    return { amount: { amountMinor: null, ...known }, blocked: null };
-  try {
-    return { amount: { amountMinor: parseDecimal(record.amount, exponent), ...known }, blocked: null };
-  } catch (error) {
-    if (!(error instanceof AmountRefused)) throw error;
-    return blocked(
-      `The amount ${record.amount} is not a number with at most ${exponent} decimals, as ${record.currency} has.`,
-    );
-  }
 }
