@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { RuleSet } from '../../src/attribution/types.ts';
-import type { CardSeen, OraclePartner } from '../oracle/portal-oracle.ts';
+import type { CardSeen } from '../oracle/portal-drift.ts';
+import type { OraclePartner } from '../oracle/portal-oracle.ts';
 
 const Connection = z.object({
   id: z.string(),

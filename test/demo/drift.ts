@@ -1,12 +1,6 @@
+import { compareCard, compareRows, type Difference } from '../oracle/portal-drift.ts';
 import { liveDealIds } from '../oracle/portal-facts.ts';
-import {
-  compareCard,
-  compareRows,
-  createPortalOracle,
-  type Difference,
-  type ExpectedDeal,
-  type OracleTerms,
-} from '../oracle/portal-oracle.ts';
+import { createPortalOracle, type ExpectedDeal, type OracleTerms } from '../oracle/portal-oracle.ts';
 import type { Portal } from '../sandbox/hubspot/state.ts';
 import type { Api } from './api.ts';
 

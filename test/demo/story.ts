@@ -1,10 +1,9 @@
 import { type Database, openDatabase } from '../../src/platform/db/client.ts';
 import type { RunningTributary } from '../../src/start.ts';
-import { countAroundDeals, countCalls, countReadMinimum, countWriteMinimum } from '../oracle/call-minimum.ts';
-import { liveRows } from '../oracle/portal-facts.ts';
-import { findWrittenTable, type OracleTerms } from '../oracle/portal-oracle.ts';
+import type { OracleTerms } from '../oracle/portal-oracle.ts';
 import { type Api, type ConnectionSeen, createApi } from './api.ts';
 import { type DriftReport, expectAll, measureDrift } from './drift.ts';
+import { type BulkCalls, countBulkCalls, countRecords, countStanding } from './figures.ts';
 import type { DemoFolder } from './folder.ts';
 import { makeInstallLink, openTenant, TIME_ZONE, walkThroughInstall } from './install.ts';
 import { planChanges } from './live-changes.ts';
@@ -12,15 +11,11 @@ import { makePartners } from './partners.ts';
 import { type DemoPortal, PORTAL_ID } from './portal.ts';
 import type { Screen } from './screen.ts';
 import { type Patience, waitForBackfill, waitForQuiet } from './waiting.ts';
-import { type Seen, watchChange } from './watching.ts';
+import { type Seen, takeBreath, watchChange } from './watching.ts';
 
 /** Names a partner company on a deal, in this portal. */
 const PARTNER_FIELD = 'referral_partner';
-const ACTIVITY_TYPES = ['0-47', '0-48', '0-49', '0-46', '0-27'] as const;
 const ACTIVITY_KINDS: readonly string[] = ['meeting', 'call', 'email', 'note', 'task'];
-
-/** Association calls that may be made at once, and how long one takes to come back. */
-const BUCKET = { size: 19, refillMs: 132 } as const;
 
 export interface Stage extends Patience {
   readonly screen: Screen;
@@ -37,7 +32,7 @@ export interface Result {
   readonly creditedDeals: number;
   readonly written: number;
   readonly drift: number;
-  readonly calls: Record<'read' | 'readMinimum' | 'write' | 'writeMinimum', number>;
+  readonly calls: BulkCalls;
   readonly webhookToCardMs: { readonly p50: number; readonly p95: number };
   readonly seconds: number;
 }
@@ -126,19 +121,6 @@ async function connect(
   return read;
 }
 
-function countRecords({ sandbox }: DemoPortal): number {
-  const { tables } = sandbox.portal(PORTAL_ID);
-  const listed = ['0-1', '0-2', '0-3'].map((id) => tables.get(id));
-  const rows = listed.reduce(
-    (sum, table) => sum + (table?.liveIds.size ?? 0) + (table?.archivedIds.size ?? 0),
-    0,
-  );
-  return rows + countActivitiesAround(sandbox.portal(PORTAL_ID));
-}
-
-const countActivitiesAround = (portal: Parameters<typeof countAroundDeals>[0]) =>
-  ACTIVITY_TYPES.reduce((sum, typeId) => sum + countAroundDeals(portal, typeId), 0);
-
 /** Says who is a partner and waits until every credit stands in the CRM. */
 async function linkPartners(
   stage: Stage,
@@ -202,7 +184,8 @@ async function watchChanges(
   const times: Seen[] = [];
   let missed = 0;
   for (const change of changes) {
-    await takeBreath(stage, db, organizationId);
+    await waitForQuiet(stage, db, organizationId);
+    await takeBreath(stage, portal.sandbox.log);
     const watched = await watchChange(stage, portal.sandbox, publicUrl, terms, change);
     if (watched.status === 'seen') {
       const { recomputeMs, rowMs, cardMs } = watched.seen;
@@ -217,45 +200,6 @@ async function watchChanges(
     }
   }
   return { times, missed };
-}
-
-/**
- * People edit one thing after the other. HubSpot gives associations a bucket for everybody, of which we spend 95 calls in
- * ten seconds; a change that comes while it is empty would measure HubSpot's limit instead of us.
- */
-async function takeBreath(stage: Stage, db: Database, organizationId: string): Promise<void> {
-  await waitForQuiet(stage, db, organizationId);
-  const { calls } = stage.portal.sandbox.log;
-  let [left, lastMs]: [number, number] = [BUCKET.size, 0];
-  for (const { operation, at } of calls) {
-    if (!operation.startsWith('associations.')) continue;
-    const ms = Date.parse(at);
-    left = Math.min(BUCKET.size, left + (ms - lastMs) / BUCKET.refillMs) - 1;
-    lastMs = ms;
-  }
-  const fullAtMs = lastMs + (BUCKET.size - left) * BUCKET.refillMs;
-  await stage.clock.sleep(Math.max(0, fullAtMs - stage.clock.now().getTime()), stage.signal);
-}
-
-/** Calls of the full read and the first write-back, beside the fewest that HubSpot's sizes allow. */
-function countBulkCalls({ sandbox, reads }: DemoPortal): Result['calls'] {
-  const portal = sandbox.portal(PORTAL_ID);
-  const { write } = countCalls(sandbox.log);
-  const table = findWrittenTable(portal);
-  const rows = table === null ? [] : liveRows(table);
-  const companies = table === null ? undefined : portal.associations.links.get(`${table.typeId}>0-2`);
-  const withCompany = rows.filter(({ id }) => companies?.has(id) === true).length;
-  return {
-    read: reads(),
-    readMinimum: countReadMinimum(portal),
-    write,
-    writeMinimum: countWriteMinimum({ rows: rows.length, withCompany }),
-  };
-}
-
-function countStanding({ sandbox }: DemoPortal): number {
-  const table = findWrittenTable(sandbox.portal(PORTAL_ID));
-  return table === null ? 0 : liveRows(table).length;
 }
 
 /** As Tributary counted them while it read. */

@@ -1,11 +1,6 @@
-import {
-  type CardSeen,
-  compareCard,
-  compareRowsOf,
-  createPortalOracle,
-  type Difference,
-  type OracleTerms,
-} from '../oracle/portal-oracle.ts';
+import { type CardSeen, compareCard, compareRowsOf, type Difference } from '../oracle/portal-drift.ts';
+import { createPortalOracle, type OracleTerms } from '../oracle/portal-oracle.ts';
+import type { CallLog } from '../sandbox/hubspot/call-log.ts';
 import { cardFetch } from '../sandbox/hubspot/card-proxy.ts';
 import type { HubSpotSandbox } from '../sandbox/hubspot/sandbox.ts';
 import type { LiveChange } from './live-changes.ts';
@@ -21,6 +16,9 @@ export interface Seen {
 export type Watched =
   | { readonly status: 'seen'; readonly seen: Seen }
   | { readonly status: 'missed'; readonly differences: readonly Difference[] };
+
+/** Association calls that may be made at once, and how long one takes to come back. */
+const BUCKET = { size: 19, refillMs: 132 } as const;
 
 const LOOK_MS = 4;
 const GIVE_UP_MS = 30_000;
@@ -77,4 +75,20 @@ async function readCard(sandbox: HubSpotSandbox, publicUrl: string, dealId: stri
     { url: `${publicUrl}/cards/deal?dealId=${dealId}` },
   );
   return (await response.json()) as CardSeen;
+}
+
+/**
+ * People edit one thing after the other. HubSpot gives associations a bucket for everybody, of which we spend 95 calls in
+ * ten seconds; a change that comes while it is empty would measure HubSpot's limit instead of us.
+ */
+export async function takeBreath({ clock, signal }: Patience, { calls }: CallLog): Promise<void> {
+  let [left, lastMs]: [number, number] = [BUCKET.size, 0];
+  for (const { operation, at } of calls) {
+    if (!operation.startsWith('associations.')) continue;
+    const ms = Date.parse(at);
+    left = Math.min(BUCKET.size, left + (ms - lastMs) / BUCKET.refillMs) - 1;
+    lastMs = ms;
+  }
+  const fullAtMs = lastMs + (BUCKET.size - left) * BUCKET.refillMs;
+  await clock.sleep(Math.max(0, fullAtMs - clock.now().getTime()), signal);
 }

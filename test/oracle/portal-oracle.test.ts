@@ -3,7 +3,8 @@ import { createDefaultRuleSet } from '../../src/attribution/default-rule-set.ts'
 import { CALL_DISPOSITIONS } from '../sandbox/hubspot/catalogue.ts';
 import { createHubSpotSandbox, type HubSpotSandbox } from '../sandbox/hubspot/sandbox.ts';
 import { createVirtualClock } from '../sandbox/virtual-clock.ts';
-import { compareCard, compareRows, createPortalOracle, type OraclePartner } from './portal-oracle.ts';
+import { compareCard, compareRows } from './portal-drift.ts';
+import { createPortalOracle, type OraclePartner } from './portal-oracle.ts';
 
 const PORTAL = 1_000_001;
 let sandbox: HubSpotSandbox;
