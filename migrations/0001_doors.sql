@@ -219,15 +219,23 @@ create function ops.organization_ids() returns setof uuid language sql stable se
 set search_path = pg_catalog, pg_temp as $$ select organization_id from public.organizations order by 1 $$;
 --> statement-breakpoint
 
--- Work whose wake-up was lost, or whose time has come. First frees what dead holders left leased.
+-- Frees what is leased until before then: its holder is dead, since a living one renews. Leases run on the database's clock.
+create function ops.release_leases(p_before timestamptz) returns bigint language sql security definer
+set search_path = pg_catalog, pg_temp as $$
+  with freed as (update public.work set lease_until = null, claim = null where lease_until < p_before returning 1) select count(*) from freed $$;
+--> statement-breakpoint
+
+-- Work whose wake-up was lost, or whose time has come. A lane that somebody is working on wakes itself while work is left.
 create function ops.wake_due_work(p_at timestamptz) returns integer language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 declare due record; woken integer := 0;
 begin
-  update public.work set lease_until = null, claim = null where lease_until < p_at;
+  perform ops.release_leases(now());
   for due in
     select distinct w.lane, w.organization_id, w.scope_id from public.work w
     where w.lease_until is null and w.set_aside_at is null and w.run_at <= p_at
+      and not exists (select from public.work h where h.organization_id = w.organization_id and h.lane = w.lane
+        and h.scope_id = w.scope_id and h.lease_until is not null)
   loop
     if not exists (select from graphile_worker._private_jobs j
                    where j.key = due.lane || ':' || due.scope_id::text and j.locked_at is null and j.attempts < j.max_attempts and j.run_at <= now()) then

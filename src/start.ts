@@ -8,6 +8,7 @@ import { chooseHome } from './platform/embedded-postgres/home.ts';
 import { startPostgres } from './platform/embedded-postgres.ts';
 import { NotReady, type ReadinessCheck } from './platform/http/health.ts';
 import { serveHttp } from './platform/http/node.ts';
+import { LIVE_TASKS } from './platform/jobs/lanes.ts';
 import { superviseWorker } from './platform/jobs/supervise.ts';
 import type { Log } from './platform/log.ts';
 import type { Metrics } from './platform/metrics.ts';
@@ -61,16 +62,16 @@ export async function startTributary(parts: {
     const readiness = [databaseCheck(db), ...(worksHere ? [workerCheck(db, clock)] : [])];
     const { app, jobs } = composeTributary({ config, db, clock, log, metrics, readiness });
     if (worksHere && ownerUrl !== null) {
-      const worker = await superviseWorker({
-        ownerUrl,
-        db,
-        clock,
-        log,
-        jobs,
-        concurrency: config.workerConcurrency,
-      });
-      undo.push(() => worker.stop());
-      void worker.died.then(die);
+      // Long reads have slots of their own: nobody's webhook waits behind somebody's full comparison.
+      const [live, slow] = partition(jobs, (job) => LIVE_TASKS.includes(job.name));
+      for (const [mine, concurrency] of [
+        [live, config.workerConcurrency],
+        [slow, Math.ceil(config.workerConcurrency / 2)],
+      ] as const) {
+        const worker = await superviseWorker({ ownerUrl, db, clock, log, jobs: mine, concurrency });
+        undo.push(() => worker.stop());
+        void worker.died.then(die);
+      }
       undo.push(keepHouse(config, db, clock, log));
     }
     const server = await serveHttp(app, { port: config.port, host: config.host });
@@ -112,9 +113,9 @@ async function openServer(
  * was killed. Freed at once, so that a backfill goes on where it stopped instead of waiting for its lease to run out.
  */
 async function freeFormerProcess(db: Database, clock: Clock): Promise<void> {
-  const beyondAnyLease = new Date(clock.now().getTime() + 24 * HOUR_MS).toISOString();
   await db.doors`select ops.reap_dead_pools(interval '0 seconds')`;
-  await db.doors`select ops.wake_due_work(${beyondAnyLease}::timestamptz)`;
+  await db.doors`select ops.release_leases(now() + interval '1 day')`;
+  await db.doors`select ops.wake_due_work(${clock.now().toISOString()}::timestamptz)`;
 }
 
 function workerCheck(db: Database, clock: Clock): ReadinessCheck {
@@ -156,4 +157,11 @@ function keepHouse({ retention }: Config, db: Database, clock: Clock, log: Log):
     keep().catch((error: unknown) => log.warn('Housekeeping failed', { error }));
   }, HOUR_MS);
   return async () => clearInterval(timer);
+}
+
+function partition<T>(
+  all: readonly T[],
+  isFirst: (one: T) => boolean,
+): readonly [readonly T[], readonly T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
 }

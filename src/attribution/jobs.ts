@@ -11,7 +11,6 @@ export function createRecomputeLane(deps: { readonly db: Database; readonly cloc
   return {
     lane: 'recompute',
     batch: DEALS_PER_BATCH,
-    leaseMs: 60_000,
     handle: async ({ organizationId, items }) => {
       const oldest = items.map((item) => item.causedAt).sort()[0];
       await withOrganization(deps.db, organizationId, (tx) =>

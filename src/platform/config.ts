@@ -11,8 +11,7 @@ export interface Config {
   /** Public base URL of this service, without a slash at its end. */
   readonly publicUrl: string;
   readonly role: 'all' | 'web' | 'worker';
-  readonly database:
-    /** A web-only process needs no owner: it applies no migration and runs no job. */
+  readonly database: /** A web-only process needs no owner: it applies no migration and runs no job. */
     | { readonly kind: 'external'; readonly appUrl: string; readonly ownerUrl: string | null }
     | { readonly kind: 'embedded'; readonly dataDir: string | null; readonly xdgDataHome: string | null };
   /** The first encrypts, all decrypt. */
@@ -140,10 +139,9 @@ function toConfig(values: Values<KeyName>): Config {
     host: values.HOST,
     publicUrl: values.PUBLIC_URL,
     role: values.ROLE,
-    database:
-      appUrl
-        ? { kind: 'external', appUrl, ownerUrl: ownerUrl ?? null }
-        : { kind: 'embedded', dataDir: values.DATA_DIR ?? null, xdgDataHome: values.XDG_DATA_HOME ?? null },
+    database: appUrl
+      ? { kind: 'external', appUrl, ownerUrl: ownerUrl ?? null }
+      : { kind: 'embedded', dataDir: values.DATA_DIR ?? null, xdgDataHome: values.XDG_DATA_HOME ?? null },
     masterKeys: values.MASTER_KEYS,
     hubspot: {
       clientId: values.HUBSPOT_CLIENT_ID,

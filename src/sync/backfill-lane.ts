@@ -29,7 +29,6 @@ export function createBackfillLane(deps: SyncDeps): LaneHandler {
   return {
     lane: 'backfill',
     batch: 1,
-    leaseMs: 15 * 60_000,
     handle: (batch) =>
       whenConnected(deps, batch, async (found) => {
         const connection = found.facts === null ? await describe(deps, found, batch.signal) : found;

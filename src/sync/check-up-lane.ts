@@ -18,7 +18,7 @@ export function createCheckUpLane(deps: SyncDeps): LaneHandler {
   return {
     lane: 'check-up',
     batch: 1,
-    leaseMs: 10 * 60_000,
+    everyMs: deps.intervals.checkUpMs,
     handle: (batch) =>
       whenConnected(deps, batch, async (connection) => {
         const connector = openConnector(deps, connection);

@@ -21,7 +21,7 @@ export function createDailyLane(
   return {
     lane: 'daily',
     batch: 1,
-    leaseMs: 10 * 60_000,
+    everyMs: HOUR_MS,
     handle: async ({ organizationId, items }) => {
       const now = deps.clock.now();
       await withOrganization(deps.db, organizationId, async (tx) => {

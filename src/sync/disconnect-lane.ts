@@ -19,7 +19,6 @@ export function createDisconnectLane(deps: SyncDeps): LaneHandler {
   return {
     lane: 'disconnect',
     batch: 1,
-    leaseMs: 30 * 60_000,
     handle: async (batch) => {
       const key = { organizationId: batch.organizationId, connectionId: batch.scopeId };
       const connection = await withOrganization(deps.db, key.organizationId, (tx) => findConnection(tx, key));

@@ -16,7 +16,6 @@ export function createFetchLane(deps: SyncDeps): LaneHandler {
   return {
     lane: 'fetch',
     batch: 500,
-    leaseMs: 180_000,
     handle: (batch) =>
       whenConnected(deps, batch, async (connection) => {
         const outcomes = new Map<ClaimedWork, WorkOutcome>();

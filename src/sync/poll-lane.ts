@@ -14,7 +14,7 @@ export function createPollLane(deps: SyncDeps): LaneHandler {
   return {
     lane: 'poll',
     batch: 1,
-    leaseMs: 30 * 60_000,
+    everyMs: deps.intervals.pollMs,
     handle: (batch) =>
       whenConnected(deps, batch, async (connection) => {
         const inOrganization = <T>(fn: Parameters<typeof withOrganization<T>>[2]) =>

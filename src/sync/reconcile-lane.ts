@@ -21,7 +21,7 @@ export function createReconcileLane(deps: SyncDeps): LaneHandler {
   return {
     lane: 'reconcile',
     batch: 1,
-    leaseMs: 60 * 60_000,
+    everyMs: deps.intervals.reconcileMs,
     handle: (batch) =>
       whenConnected(deps, batch, async (connection) => {
         for (const item of batch.items) {

@@ -16,7 +16,6 @@ export function createWriteBackLane(deps: SyncDeps): LaneHandler {
   return {
     lane: 'write-back',
     batch: DEALS_PER_BATCH,
-    leaseMs: 10 * 60_000,
     handle: (batch) =>
       whenConnected(deps, batch, async (connection) => {
         const schema = connection.schemaState;

@@ -133,6 +133,8 @@ export async function openLine(
     },
     restart: async (databaseUrl) => {
       await process.db.close().catch(() => undefined);
+      // Half a minute of the database's own time passes: nobody renews what the dead process held.
+      await sql`update work set lease_until = now() - interval '1 second' where lease_until is not null`;
       process = compose(databaseUrl);
     },
     addTenant: (tenant = {}) => addTenant(line, { portalId: PORTAL, ...tenant }),

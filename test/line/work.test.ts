@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createOrganization } from '../../src/identity/store.ts';
 import { systemClock } from '../../src/platform/clock.ts';
+import { SecretUnreadable } from '../../src/platform/crypto.ts';
 import { withOrganization } from '../../src/platform/db/client.ts';
 import { Rejected, RetryLater } from '../../src/platform/errors.ts';
 import { defineJob, type Job } from '../../src/platform/jobs/define-job.ts';
@@ -11,7 +12,7 @@ import { defineLaneJob, type LaneHandler } from '../../src/platform/jobs/run-lan
 import { type SupervisedWorker, superviseWorker } from '../../src/platform/jobs/supervise.ts';
 import { claimWork, markWork } from '../../src/platform/jobs/work-store.ts';
 import { memoryLog } from '../../src/platform/log.ts';
-import { HOUR_MS, type Line, MINUTE_MS, openLine } from './harness.ts';
+import { HOUR_MS, type Line, openLine } from './harness.ts';
 
 let line: Line;
 beforeAll(async () => {
@@ -36,8 +37,8 @@ const mark = (organizationId: string, objects: readonly string[]) =>
   );
 const lane = (handle: LaneHandler['handle'], batch = 10): Job =>
   defineLaneJob(
-    { db: line.db, clock: line.clock, log: line.log },
-    { lane: 'recompute', batch, leaseMs: MINUTE_MS, handle },
+    { db: line.db, clock: line.clock, log: line.log, renewEveryMs: 50 },
+    { lane: 'recompute', batch, handle },
   );
 const rowsOf = (organizationId: string) =>
   line.sql`select object, attempts, set_aside_at is not null as aside, reason from work where organization_id = ${organizationId} order by object`;
@@ -75,7 +76,6 @@ test('what a dead holder leased is free when its lease is over, and its late ans
     claimWork(tx, scopeOf(organizationId), {
       claim: crypto.randomUUID(),
       limit: 10,
-      leaseMs: MINUTE_MS,
       now: line.clock.now(),
     }),
   );
@@ -86,9 +86,40 @@ test('what a dead holder leased is free when its lease is over, and its late ans
   });
   await line.drain([job]);
   expect(runs).toBe(0);
-  await line.clock.advance(MINUTE_MS + 1);
+  await line.sql`update work set lease_until = now() - interval '1 second' where lease_until is not null`;
   await line.drain([job]);
   expect(runs).toBe(1);
+});
+
+test('a schedule is never set aside, whatever goes wrong, and a wrong master key sets nothing aside', async () => {
+  const organizationId = await newOrganization();
+  await mark(organizationId, ['']);
+  const failing = (error: Error) => lane(() => Promise.reject(error));
+  for (let hour = 0; hour < 10; hour++) {
+    await line.drain([failing(new SecretUnreadable('the key v1 is not there'))]);
+    await line.clock.advance(HOUR_MS);
+  }
+  expect(await rowsOf(organizationId)).toMatchObject([{ aside: false }]);
+  const schedule = defineLaneJob(line, {
+    lane: 'recompute',
+    batch: 1,
+    everyMs: 24 * HOUR_MS,
+    handle: () => Promise.reject(new Rejected('validation', 'no')),
+  });
+  await line.drain([schedule]);
+  expect(await rowsOf(organizationId)).toMatchObject([{ aside: false, reason: 'no' }]);
+});
+
+test('a claim that was taken over aborts the handler that held it', async () => {
+  const organizationId = await newOrganization();
+  await mark(organizationId, ['deal']);
+  const job = lane(async ({ signal }) => {
+    await line.sql`update work set claim = gen_random_uuid() where organization_id = ${organizationId}`;
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    return new Map();
+  });
+  await line.drain([job]);
+  expect(await rowsOf(organizationId)).toHaveLength(1);
 });
 
 test('one object that makes a handler fail is tried alone, then set aside; its neighbours are done', async () => {

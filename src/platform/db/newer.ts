@@ -16,3 +16,13 @@ export function isNewer(table: string, verified: boolean): SQL {
   return sql`(${t}.changed_at is null or excluded.changed_at > ${t}.changed_at
     or (excluded.changed_at = ${t}.changed_at and excluded.read_at >= ${t}.read_at) ${asOfPresence})`;
 }
+
+/**
+ * A merge is told by the survivor and never undone: it also counts against a row that seems to have changed later, unless
+ * that row was read after the word was. Without the reading's age a stale page would point a record back at a former
+ * survivor.
+ */
+export function isMergeWord(table: string): SQL {
+  const t = sql.raw(table);
+  return sql`(excluded.merged_into_external_id is not null and excluded.read_at >= ${t}.read_at)`;
+}

@@ -22,6 +22,9 @@ export const LANES = [
   /** object '' , scope organization: open deals whose window moved, and what has outlived its retention. */
   'daily',
 ] as const;
+/** What somebody waits for in front of a screen; the other lanes read for minutes. */
+export const LIVE_TASKS: readonly string[] = ['fan-out', 'fetch', 'recompute', 'write-back'];
+
 export type Lane = (typeof LANES)[number];
 
 export interface WorkScope {

@@ -71,13 +71,16 @@ export async function superviseWorker(options: {
   });
   connections.on('error', () => {});
   connections.on('connect', (client) => client.on('error', () => {}));
+  // Its own connection: a busy pool must not make a living worker look dead.
+  const heart = new Pool({ connectionString: options.ownerUrl, max: 1, application_name: 'tributary-heart' });
+  heart.on('error', () => {});
   const onUnhandled = (error: unknown) => die('unhandled rejection', error);
   process.on('unhandledRejection', onUnhandled);
 
   const beat = async () => {
     try {
-      const [row] = await db.doors<{ alive: boolean }[]>`select ops.beat(${pool}) as alive`;
-      if (row?.alive !== true) die('fenced: another process took our jobs while we were silent');
+      const { rows } = await heart.query<{ alive: boolean }>('select ops.beat($1) as alive', [pool]);
+      if (rows[0]?.alive !== true) die('fenced: another process took our jobs while we were silent');
       beatingSince ??= Date.now();
     } catch (error) {
       beatingSince = null;
@@ -129,8 +132,10 @@ export async function superviseWorker(options: {
     died: death.promise,
     stop: async () => {
       stopping = true;
-      for (const timer of timers) clearInterval(timer);
+      // It beats until the last job has ended: a long drain is no death.
       await runner.stop().catch((error: unknown) => log.warn('runner stopped badly', { error }));
+      for (const timer of timers) clearInterval(timer);
+      await heart.end();
       process.off('unhandledRejection', onUnhandled);
       await connections.end();
     },

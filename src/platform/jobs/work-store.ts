@@ -10,6 +10,12 @@ export interface ClaimedWork {
   readonly causedAt: string;
 }
 
+/** Work of a holder that was not heard of for so long is free again. */
+const LEASE_SECONDS = 30;
+const LEASE_END = sql`now() + make_interval(secs => ${LEASE_SECONDS})`;
+/** How often a living holder says so. */
+export const RENEW_EVERY_MS = 10_000;
+
 /** What became of one claimed object. */
 export type WorkOutcome =
   | { readonly status: 'done' }
@@ -59,21 +65,20 @@ export async function wake(tx: Tx, scope: WorkScope): Promise<void> {
 export async function claimWork(
   tx: Tx,
   scope: WorkScope,
-  options: { readonly claim: string; readonly limit: number; readonly leaseMs: number; readonly now: Date },
+  options: { readonly claim: string; readonly limit: number; readonly now: Date },
 ): Promise<readonly ClaimedWork[]> {
   const at = options.now.toISOString();
-  const until = new Date(options.now.getTime() + options.leaseMs).toISOString();
   const due = sql`organization_id = ${scope.organizationId}::uuid and lane = ${scope.lane} and scope_id = ${scope.scopeId}::uuid
     and lease_until is null and set_aside_at is null and run_at <= ${at}::timestamptz`;
   const rows = await query<{ object: string; seq: string; attempts: number; caused_at: string }>(
     tx,
     sql`
-    with fresh as (
-      select object from work where ${due} and attempts = 0 order by run_at, object limit ${options.limit} for update skip locked),
-    failed as (
-      select object from work where ${due} and attempts > 0 and not exists (select from fresh)
-      order by run_at, object limit 1 for update skip locked)
-    update work w set lease_until = ${until}::timestamptz, claim = ${options.claim}::uuid
+    with failed as (
+      select object from work where ${due} and attempts > 0 order by run_at, object limit 1 for update skip locked),
+    fresh as (
+      select object from work where ${due} and attempts = 0 and not exists (select from failed)
+      order by run_at, object limit ${options.limit} for update skip locked)
+    update work w set lease_until = ${LEASE_END}, claim = ${options.claim}::uuid
     where w.organization_id = ${scope.organizationId}::uuid and w.lane = ${scope.lane} and w.scope_id = ${scope.scopeId}::uuid
       and w.object = any(array(select object from fresh union all select object from failed))
     returning w.object, w.seq, w.attempts, w.caused_at`,
@@ -86,6 +91,16 @@ export async function claimWork(
       causedAt: toInstant(r.caused_at),
     }))
     .sort((a, b) => (a.object < b.object ? -1 : 1));
+}
+
+/** Keeps claimed work. @returns whether any of it is still ours: a holder that was taken for dead must stop. */
+export async function renewClaim(tx: Tx, scope: WorkScope, claim: string): Promise<boolean> {
+  const rows = await query(
+    tx,
+    sql`update work set lease_until = ${LEASE_END} where organization_id = ${scope.organizationId}::uuid
+      and lane = ${scope.lane} and scope_id = ${scope.scopeId}::uuid and claim = ${claim}::uuid returning 1`,
+  );
+  return rows.length > 0;
 }
 
 /**

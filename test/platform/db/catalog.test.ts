@@ -33,6 +33,7 @@ const DOOR_FUNCTIONS = [
   'reap_dead_pools',
   'refuse_change',
   'release_leaked',
+  'release_leases',
   'schema_version',
   'wake',
   'wake_due_work',
