@@ -169,6 +169,8 @@ export interface DesiredRow {
   readonly partnerName: string;
   /** The partner's company in this CRM, to associate the row with; null when it has none here. */
   readonly partnerAccountExternalId: string | null;
+  /** The company that the row was associated with when it was last written; absent or null: none that we know of. */
+  readonly associatedAccountExternalId?: string | null;
   /** Percent with exactly two decimals, e.g. `33.34`; the rows of a deal sum to ≤ 100.00. */
   readonly sharePercent: DecimalText;
   /** In `currency`; null when the deal has no amount. */

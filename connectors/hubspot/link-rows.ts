@@ -1,7 +1,7 @@
 import { OBJECT_TYPE_IDS } from './kinds.ts';
 import type { Answered, Landed } from './narrowing.ts';
 import { sendNarrowed, toRejectedRow } from './narrowing.ts';
-import { AssociateSchema } from './schema.ts';
+import { AssociateSchema, IgnoredSchema } from './schema.ts';
 import type { Placed, RowWriter } from './write-rows.ts';
 
 const LINKS_PER_CALL = 2_000;
@@ -10,19 +10,34 @@ const LINKS_PER_CALL = 2_000;
 export interface Fresh {
   readonly placed: Placed;
   readonly rowId: string;
+  /** Made in this write or not long ago: nobody knows whether it was associated. */
+  readonly isYoung: boolean;
 }
 
 type Refused = Exclude<Landed<never>, { status: 'ok' }>;
 
-/** Rows whose association failed, by key: without its deal a row shows nowhere, so it does not count as written. */
+/**
+ * Brings the associations of written rows to their wanted state: young ones to deal and company, older ones only where the
+ * partner's company is another by now.
+ * @returns rows whose association failed, by key: without its deal a row shows nowhere, so it does not count as written.
+ */
 export async function associateRows(
   writer: RowWriter,
   fresh: readonly Fresh[],
 ): Promise<ReadonlyMap<string, Refused>> {
   const { handle } = writer.schema;
-  const toDeals = fresh.map((from) => ({ from, toId: from.placed.dealExternalId }));
+  const before = ({ placed }: Fresh) => placed.row.associatedAccountExternalId ?? null;
+  const wanted = ({ placed }: Fresh) => placed.row.partnerAccountExternalId;
+  const moved = new Set(fresh.filter((from) => before(from) !== wanted(from)));
+  const toDeals = fresh
+    .filter(({ isYoung }) => isYoung)
+    .map((from) => ({ from, toId: from.placed.dealExternalId }));
   const toCompanies = fresh.flatMap((from) => {
-    const toId = from.placed.row.partnerAccountExternalId;
+    const toId = wanted(from);
+    return toId !== null && (from.isYoung || moved.has(from)) ? [{ from, toId }] : [];
+  });
+  const gone = [...moved].flatMap((from) => {
+    const toId = before(from);
     return toId === null ? [] : [{ from, toId }];
   });
   const deal: Relation = {
@@ -38,11 +53,13 @@ export async function associateRows(
       associationTypeId: Number(handle.companyTypeId),
     },
   };
+  // First, since an old id may have been merged into the new one and stand for it.
+  const kept = await unlinkRows(writer, company, gone);
   const failures = await Promise.all([
     linkRows(writer, deal, toDeals),
     linkRows(writer, company, toCompanies),
   ]);
-  return new Map(failures.flat());
+  return new Map([...kept, ...failures.flat()]);
 }
 
 interface Relation {
@@ -64,6 +81,37 @@ async function linkRows(
   return links.flatMap(({ from }, at) => {
     const fate = landed[at];
     return fate && fate.status !== 'ok' ? [[from.placed.row.key, fate] as const] : [];
+  });
+}
+
+/** A company that is gone took its associations along: only what must wait is a failure. */
+async function unlinkRows(
+  writer: RowWriter,
+  relation: Relation,
+  links: readonly Link[],
+): Promise<readonly (readonly [string, Refused])[]> {
+  const landed = await sendNarrowed(
+    links,
+    LINKS_PER_CALL,
+    async (batch): Promise<readonly Landed<null>[]> => {
+      await writer.call(
+        {
+          operation: `associations.attribution.${relation.name}.archive`,
+          bucket: 'associations',
+          method: 'POST',
+          path: `/crm/associations/${writer.writeVersion}/${writer.schema.handle.objectTypeId}/${relation.typeId}/batch/archive`,
+          body: { inputs: batch.map(({ from, toId }) => ({ from: { id: from.rowId }, to: [{ id: toId }] })) },
+          schema: IgnoredSchema,
+          repeatable: true,
+        },
+        writer.signal,
+      );
+      return batch.map(() => ({ status: 'ok', value: null }));
+    },
+  );
+  return links.flatMap(({ from }, at) => {
+    const fate = landed[at];
+    return fate?.status === 'later' ? [[from.placed.row.key, fate] as const] : [];
   });
 }
 

@@ -122,7 +122,8 @@ async function upsertRows(writer: RowWriter, rows: readonly Placed[]): Promise<r
   const landed = await sendNarrowed(unique, ROWS_PER_CALL, (batch) => upsertBatch(writer, batch));
   const fresh = unique.flatMap((placed, at) => {
     const fate = landed[at];
-    return fate?.status === 'ok' && isYoung(fate.value, writer.now) ? [{ placed, rowId: fate.value.id }] : [];
+    if (fate?.status !== 'ok') return [];
+    return [{ placed, rowId: fate.value.id, isYoung: isYoung(fate.value, writer.now) }];
   });
   const failed = await associateRows(writer, fresh);
   return unique.map(({ dealExternalId, row }, at) => {

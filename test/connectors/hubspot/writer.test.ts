@@ -7,6 +7,7 @@ import type {
   SchemaState,
 } from '../../../connectors/connector.ts';
 import type { HubSpotOptions } from '../../../connectors/hubspot/connector.ts';
+import { linksFrom } from '../../sandbox/hubspot/association-store.ts';
 import type { Knobs, PortalOptions } from '../../sandbox/hubspot/options.ts';
 import type { TestPortal } from './portal.ts';
 import { PORTAL_ID, startPortal } from './portal.ts';
@@ -439,4 +440,24 @@ test.each(['archived', 'merged'] as const)('an %s deal has no properties left to
   else control().mergeDeals(PORTAL_ID, b, a);
   const outcomes = await connector.write([wanted(a, [], [{ key: `${a}:p1`, crmRowId: null }])], signal);
   expect(statuses(outcomes)).toEqual(['retired']);
+});
+
+test('an old row follows its partner to another company', async () => {
+  const { connector, schema } = await setUp();
+  const [former = '', next = ''] = ['Former', 'Next'].map((name) =>
+    control().create(PORTAL_ID, 'companies', { name }),
+  );
+  const [a = ''] = newDeals(1);
+  const [made] = await connector.write(
+    [wanted(a, [row(a, 'p1', { partnerAccountExternalId: former })])],
+    signal,
+  );
+  await portal.ctx.clock.sleep(3 * 86_400_000);
+  const moved = row(a, 'p1', { partnerAccountExternalId: next, associatedAccountExternalId: former });
+  expect(statuses(await connector.write([wanted(a, [moved])], signal))).toEqual(['written']);
+  const links = portal.sandbox.portal().associations;
+  const companies = [...linksFrom(links, schema.handle.objectTypeId ?? '', '0-2', rowIdOf(made) ?? '')].map(
+    ({ toId }) => toId,
+  );
+  expect(companies).toEqual([next]);
 });
