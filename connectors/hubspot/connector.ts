@@ -6,7 +6,7 @@ import { fetchRecords } from './fetching.ts';
 import { ensureSchema } from './ladder.ts';
 import { checkAccount } from './preflight.ts';
 import { listIds, listRecords, searchChanges } from './reader.ts';
-import { leaveAccount } from './removal.ts';
+import { leaveAccount, leaveDealFields } from './removal.ts';
 import { HUBSPOT_API_VERSION } from './version.ts';
 import { readBackCredits, writeCredits } from './writer.ts';
 
@@ -27,7 +27,12 @@ export function createHubSpotConnector(ctx: ConnectorContext, options: HubSpotOp
     changes: (kind, since, signal) => searchChanges(ctx, call, kind, since, indexLagMs, signal),
     ids: (kind, signal) => listIds(call, kind, signal),
     fetch: (refs, signal) => fetchRecords(ctx, call, refs, signal),
-    ensureSchema: (signal) => ensureSchema(call, signal),
+    ensureSchema: async (signal) => {
+      const schema = await ensureSchema(call, signal);
+      if (schema.rung === 'custom_object' && ctx.schema?.rung !== 'custom_object')
+        await leaveDealFields(call, signal);
+      return schema;
+    },
     // Subscriptions belong to the app's definition and hold for every account that installs it.
     ensureSubscriptions: async () => ({ ok: true, findings: [] }),
     write: async (deals, signal) =>

@@ -18,6 +18,14 @@ export async function leaveAccount(call: CallHubSpot, traces: boolean, signal: A
   await send(call, 'app.uninstall', 'DELETE', `/appinstalls/${VERSION}/external-install`, signal);
 }
 
+/**
+ * The account has our object now: properties of the lower rung would stand beside it with credits that nobody keeps right.
+ * A property that a workflow or a list uses is refused, and stays.
+ */
+export async function leaveDealFields(call: CallHubSpot, signal: AbortSignal): Promise<void> {
+  await unlessRefused(removeDealFields(call, signal));
+}
+
 /** HubSpot deletes an object only when it has no records, and frees its name only by the second delete. */
 async function removeObject(call: CallHubSpot, signal: AbortSignal): Promise<void> {
   const type = await unlessRefused(findObjectType(call, signal));

@@ -9,6 +9,7 @@ import type {
 import type { HubSpotOptions } from '../../../connectors/hubspot/connector.ts';
 import { linksFrom } from '../../sandbox/hubspot/association-store.ts';
 import type { Knobs, PortalOptions } from '../../sandbox/hubspot/options.ts';
+import { OPTIONAL_SCOPES, REQUIRED_SCOPES } from '../../sandbox/hubspot/options.ts';
 import type { TestPortal } from './portal.ts';
 import { PORTAL_ID, startPortal } from './portal.ts';
 
@@ -460,4 +461,18 @@ test('an old row follows its partner to another company', async () => {
     ({ toId }) => toId,
   );
   expect(companies).toEqual([next]);
+});
+
+test('an account that gets custom objects later loses the deal properties of ours', async () => {
+  const grantedScopes = [...REQUIRED_SCOPES, ...OPTIONAL_SCOPES];
+  const { schema } = await setUp({ portal: { edition: 'professional', grantedScopes } });
+  const ours = () =>
+    [...(portal.sandbox.portal().tables.get('0-3')?.properties.values() ?? [])].filter(
+      ({ name, archived }) => name.startsWith('tributary_') && !archived,
+    );
+  expect(ours()).toHaveLength(5);
+  control().setEdition(PORTAL_ID, 'enterprise');
+  const next = await (await portal.connect({ schema })).ensureSchema(signal);
+  expect(next.rung).toBe('custom_object');
+  expect(ours()).toEqual([]);
 });
