@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { type ConnectionKey, query, rowsParameter, type Tx, textArray } from '../platform/db/client.ts';
-import { isNewer } from '../platform/db/newer.ts';
+import { isMergeWord, isNewer } from '../platform/db/newer.ts';
 
 export interface AccountRow {
   readonly externalId: string;
@@ -45,7 +45,7 @@ export async function saveAccounts(
         parent_external_id = case when excluded.deleted_at is null then excluded.parent_external_id else accounts.parent_external_id end,
         changed_at = excluded.changed_at, read_at = excluded.read_at, deleted_at = excluded.deleted_at,
         merged_into_external_id = excluded.merged_into_external_id
-      where ${isNewer('accounts', verified)}
+      where ${isNewer('accounts', verified)} or ${isMergeWord('accounts')}
       returning *)
     select after.external_id from after left join before using (external_id)
     where before.id is null or (before.name, before.domain, before.parent_external_id, before.deleted_at is null, before.merged_into_external_id)
@@ -68,12 +68,14 @@ export interface ContactRow {
  * Upserts people and their memberships. CRMs date no membership: what the first reading finds counts from ever; a later
  * difference counts from the contact's modification instant if that lies between the two readings, else from the reading
  * that found it. @returns external ids of people whose memberships changed.
+ * @param heirs people who took over the memberships of others in a merge: to them this reading is a later one
  */
 export async function saveContacts(
   tx: Tx,
   { organizationId, connectionId }: ConnectionKey,
   rows: readonly ContactRow[],
   verified: boolean,
+  heirs: readonly string[] = [],
 ): Promise<readonly string[]> {
   if (rows.length === 0) return [];
   const input = sql`jsonb_to_recordset(${rowsParameter(rows)}) as r("externalId" text, email text, "changedAt" timestamptz,
@@ -93,10 +95,10 @@ export async function saveContacts(
         email = case when contacts.erased_at is null then coalesce(excluded.email, contacts.email) end,
         changed_at = excluded.changed_at, read_at = excluded.read_at, deleted_at = excluded.deleted_at,
         merged_into_external_id = excluded.merged_into_external_id
-      where ${isNewer('contacts', verified)}
+      where ${isNewer('contacts', verified)} or ${isMergeWord('contacts')}
       returning *)
-    select after.external_id, case when before.id is null then null
-      when after.changed_at > before.read_at then after.changed_at else after.read_at end as turned_at
+    select after.external_id, case when before.id is null and not after.external_id = any(${textArray(heirs)}) then null
+      when before.id is null or after.changed_at > before.read_at then after.changed_at else after.read_at end as turned_at
     from after left join before using (external_id)`,
   );
   // A deleted person keeps what was known of the past; only a present reading says who belongs where.
@@ -140,23 +142,71 @@ export async function eraseContacts(
       ${now.toISOString()}::timestamptz, ${now.toISOString()}::timestamptz
     from unnest(${textArray(externalIds)}) as id
     on conflict (organization_id, connection_id, external_id) do update set email = null, erased_at = excluded.erased_at`);
+  await tx.execute(sql`
+    update contacts set email = null, erased_at = ${now.toISOString()}::timestamptz
+    where organization_id = ${organizationId}::uuid and connection_id = ${connectionId}::uuid
+      and merged_into_external_id = any(${textArray(externalIds)})`);
 }
 
 /**
- * Every company that counts as a partner, by external id: linked companies, what they were merged into, and (where the
- * link says so) their child companies. For use as a `with recursive` body: columns link_id, partner_id, account_id
- * (the linked one), connection_id, external_id, from_on, to_on.
+ * Locks those of the rows whose stored facts differ from these, and gives their ids with those of every company below
+ * them: what is true of these companies' deals now may be so no more once the rows are saved.
+ */
+export async function lockChangingAccounts(
+  tx: Tx,
+  { organizationId, connectionId }: ConnectionKey,
+  rows: readonly AccountRow[],
+): Promise<readonly string[]> {
+  if (rows.length === 0) return [];
+  const changing = await query<{ external_id: string }>(
+    tx,
+    sql`select a.external_id from accounts a join jsonb_to_recordset(${rowsParameter(rows)}) as r("externalId" text, name text, domain text,
+        "parentExternalId" text, deleted boolean, "mergedIntoExternalId" text) on r."externalId" = a.external_id
+      where a.organization_id = ${organizationId}::uuid and a.connection_id = ${connectionId}::uuid
+        and ((a.deleted_at is not null, a.merged_into_external_id) is distinct from (r.deleted, r."mergedIntoExternalId")
+          or (not r.deleted and (a.name, a.domain, a.parent_external_id) is distinct from (r.name, r.domain, r."parentExternalId")))
+      order by a.external_id for update of a`,
+  );
+  if (changing.length === 0) return [];
+  const below = await query<{ external_id: string }>(
+    tx,
+    sql`
+    with recursive below (external_id, depth) as (
+      select id, 0 from unnest(${textArray(changing.map((row) => row.external_id))}) as id
+      union
+      select c.external_id, b.depth + 1 from below b join accounts c on c.organization_id = ${organizationId}::uuid
+        and c.connection_id = ${connectionId}::uuid and c.parent_external_id = b.external_id
+      where b.depth < 10)
+    select distinct external_id from below`,
+  );
+  return below.map((row) => row.external_id);
+}
+
+/**
+ * Every company that counts as a partner, by external id: linked companies, (where the link says so) their child
+ * companies, and every id that a merge gave away to one of them, since what the CRM does not touch still names the old
+ * one. For use as a `with recursive` body: columns link_id, partner_id, account_id (the linked one), connection_id,
+ * external_id, from_on, to_on.
  */
 export function linkedAccounts(organizationId: string): SQL {
   const organization = sql`${organizationId}::uuid`;
-  return sql`linked (link_id, partner_id, account_id, connection_id, external_id, from_on, to_on, with_children, depth) as (
-    select l.id, l.partner_id, l.account_id, a.connection_id, x.external_id, l.from_on, l.to_on, l.with_children, 0
+  return sql`lineage (link_id, partner_id, account_id, connection_id, external_id, from_on, to_on, with_children, depth) as (
+    select l.id, l.partner_id, l.account_id, a.connection_id, coalesce(a.merged_into_external_id, a.external_id), l.from_on, l.to_on, l.with_children, 0
     from partner_links l join accounts a on a.organization_id = ${organization} and a.id = l.account_id
-    cross join lateral (values (a.external_id), (a.merged_into_external_id)) x(external_id)
-    where l.organization_id = ${organization} and x.external_id is not null
+    where l.organization_id = ${organization}
     union
     select p.link_id, p.partner_id, p.account_id, p.connection_id, c.external_id, p.from_on, p.to_on, true, p.depth + 1
-    from linked p join accounts c on c.organization_id = ${organization} and c.connection_id = p.connection_id
-      and c.parent_external_id = p.external_id
-    where p.with_children and p.depth < 10)`;
+    from lineage p cross join lateral (
+      select p.external_id union all
+      select m.external_id from accounts m where m.organization_id = ${organization} and m.connection_id = p.connection_id
+        and m.merged_into_external_id = p.external_id) q(external_id)
+    join accounts c on c.organization_id = ${organization} and c.connection_id = p.connection_id
+      and c.parent_external_id = q.external_id and c.merged_into_external_id is null
+    where p.with_children and p.depth < 10),
+  linked as (
+    select link_id, partner_id, account_id, connection_id, external_id, from_on, to_on from lineage
+    union
+    select p.link_id, p.partner_id, p.account_id, p.connection_id, m.external_id, p.from_on, p.to_on
+    from lineage p join accounts m on m.organization_id = ${organization} and m.connection_id = p.connection_id
+      and m.merged_into_external_id = p.external_id)`;
 }

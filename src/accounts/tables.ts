@@ -28,6 +28,7 @@ export const accounts = pgTable(
       foreignColumns: [connections.organizationId, connections.id],
     }).onDelete('cascade'),
     index('accounts_by_parent').on(t.organizationId, t.connectionId, t.parentExternalId),
+    index('accounts_by_survivor').on(t.organizationId, t.connectionId, t.mergedIntoExternalId),
     tenantPolicy(),
   ],
 );
@@ -54,6 +55,7 @@ export const contacts = pgTable(
       columns: [t.organizationId, t.connectionId],
       foreignColumns: [connections.organizationId, connections.id],
     }).onDelete('cascade'),
+    index('contacts_by_survivor').on(t.organizationId, t.connectionId, t.mergedIntoExternalId),
     tenantPolicy(),
   ],
 );

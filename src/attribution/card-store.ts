@@ -90,7 +90,7 @@ export async function findCardPartners(
   return query(
     tx,
     sql`
-    select p.id, p.name, (select a.external_id from partner_links l join accounts a on a.organization_id = l.organization_id and a.id = l.account_id
+    select p.id, p.name, (select coalesce(a.merged_into_external_id, a.external_id) from partner_links l join accounts a on a.organization_id = l.organization_id and a.id = l.account_id
         where l.organization_id = p.organization_id and l.partner_id = p.id and a.connection_id = ${connectionId}::uuid
         order by l.to_on is not null, l.created_at, l.id limit 1) as "accountExternalId"
     from partners p where p.organization_id = ${organizationId}::uuid and p.id = any(${uuidArray(partnerIds)})`,

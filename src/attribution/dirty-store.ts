@@ -25,7 +25,7 @@ export async function markRecompute(
   dirty: DirtyDeals,
   options: { readonly now: Date; readonly causedAt?: string },
 ): Promise<void> {
-  const ids = await dirtyDealIds(tx, organizationId, dirty);
+  const ids = await findDirtyDeals(tx, organizationId, dirty);
   const held = await findHeldDeals(tx, organizationId, ids);
   const cause = options.causedAt === undefined ? {} : { causedAt: options.causedAt };
   const scope = recomputeScope(organizationId);
@@ -60,7 +60,12 @@ async function findHeldDeals(
 export const recomputeScope = (organizationId: string) =>
   ({ organizationId, lane: 'recompute', scopeId: organizationId }) as const;
 
-async function dirtyDealIds(tx: Tx, organizationId: string, dirty: DirtyDeals): Promise<readonly string[]> {
+/** Our ids of the deals that these words name as things stand in this transaction now. */
+export async function findDirtyDeals(
+  tx: Tx,
+  organizationId: string,
+  dirty: DirtyDeals,
+): Promise<readonly string[]> {
   if ('dealIds' in dirty) return dirty.dealIds;
   const organization = sql`${organizationId}::uuid`;
   if ('all' in dirty) {

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { type ConnectionKey, query, rowsParameter, type Tx, textArray } from '../platform/db/client.ts';
-import { isNewer } from '../platform/db/newer.ts';
+import { isMergeWord, isNewer } from '../platform/db/newer.ts';
 
 export interface DealRow {
   readonly externalId: string;
@@ -116,7 +116,8 @@ export interface GoneDeal {
 }
 
 /**
- * Marks deals deleted, or merged into a survivor; whoever pointed at a merged-away deal points at the survivor at once.
+ * Marks deals deleted, or merged into a survivor, unless read since; whoever pointed at a merged-away deal points at the
+ * survivor at once.
  * A deal we never read gets a tombstone, so that its activities still find the survivor.
  * @returns our ids of deals that changed (a survivor's own row is saved and reported by `saveDeals`).
  */
@@ -138,14 +139,15 @@ export async function saveGoneDeals(
     on conflict (organization_id, connection_id, external_id) do update set
       changed_at = excluded.changed_at, read_at = excluded.read_at, deleted_at = excluded.deleted_at,
       merged_into_external_id = coalesce(excluded.merged_into_external_id, deals.merged_into_external_id)
-    where (${isNewer('deals', verified)} or excluded.merged_into_external_id is not null)
+    where (${isNewer('deals', verified)} or ${isMergeWord('deals')})
       and (deals.deleted_at is null or deals.merged_into_external_id is distinct from coalesce(excluded.merged_into_external_id, deals.merged_into_external_id))
     returning id`,
   );
   await tx.execute(sql`
-    update deals d set merged_into_external_id = r."survivorExternalId" from ${input}
+    update deals d set merged_into_external_id = m.merged_into_external_id from ${input}
+    join deals m on m.organization_id = ${organization} and m.connection_id = ${connectionId}::uuid and m.external_id = r."externalId"
     where d.organization_id = ${organization} and d.connection_id = ${connectionId}::uuid
-      and d.merged_into_external_id = r."externalId" and r."survivorExternalId" is not null`);
+      and d.merged_into_external_id = r."externalId" and m.merged_into_external_id is not null`);
   return changed.map((r) => r.id);
 }
 

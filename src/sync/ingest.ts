@@ -5,9 +5,10 @@ import type {
   RecordRef,
   Snapshot,
 } from '../../connectors/connector.ts';
-import { eraseContacts, saveAccounts, saveContacts } from '../accounts/store.ts';
+import { inheritMemberships, type Merge, repointMerged } from '../accounts/merge-store.ts';
+import { eraseContacts, lockChangingAccounts, saveAccounts, saveContacts } from '../accounts/store.ts';
 import { findDealsOfContacts, noteActivityReferences, saveActivities } from '../activities/store.ts';
-import { markRecompute } from '../attribution/dirty-store.ts';
+import { findDirtyDeals, markRecompute } from '../attribution/dirty-store.ts';
 import { toDealRow } from '../deals/deal-row.ts';
 import { findDealIds, saveDeals, saveGoneDeals } from '../deals/store.ts';
 import type { Tx } from '../platform/db/client.ts';
@@ -41,12 +42,7 @@ export async function applySnapshots(
     for (const id of ids) dirty.add(id);
   };
 
-  const changedAccounts = await saveAccounts(
-    tx,
-    connection,
-    of('account').map(toAccountRow),
-    options.verified,
-  );
+  const changedAccounts = await applyAccounts(tx, connection, of('account'), options, add);
   await applyContacts(tx, connection, of('contact'), options, add);
   await applyDeals(tx, connection, of('deal'), options, add);
   await applyActivities(
@@ -68,6 +64,25 @@ export async function applySnapshots(
 
 type AddDeals = (ids: readonly string[]) => void;
 
+/** @returns external ids of companies whose deals, as things stand now, may have another result. */
+async function applyAccounts(
+  tx: Tx,
+  connection: Connection,
+  snapshots: readonly Snapshot[],
+  options: IngestOptions,
+  add: AddDeals,
+): Promise<readonly string[]> {
+  const gone = toMerged(snapshots).map(toAccountRow);
+  const rows = onePerRecord([...snapshots.map(toAccountRow), ...gone]);
+  // A company that leaves a partner's tree, or a name that a field gave, is no longer found once the rows are saved.
+  const changing = await lockChangingAccounts(tx, connection, rows);
+  const { connectionId, organizationId } = connection;
+  add(await findDirtyDeals(tx, organizationId, { connectionId, accountExternalIds: changing }));
+  const changed = await saveAccounts(tx, connection, rows, options.verified);
+  await repointMerged(tx, connection, 'accounts', toMerges(rows));
+  return [...new Set([...changing, ...changed])];
+}
+
 async function applyContacts(
   tx: Tx,
   connection: Connection,
@@ -77,9 +92,13 @@ async function applyContacts(
 ): Promise<void> {
   const erased = snapshots.filter((s) => s.status === 'erased').map((s) => s.ref.externalId);
   if (erased.length > 0) await eraseContacts(tx, connection, erased, options.now);
-  const rows = snapshots.filter((s) => s.status !== 'erased').map(toContactRow);
-  const moved = await saveContacts(tx, connection, rows, options.verified);
-  add(await findDealIds(tx, connection, await findDealsOfContacts(tx, connection, moved)));
+  const living = snapshots.filter((s) => s.status !== 'erased');
+  const rows = onePerRecord([...living, ...toMerged(living)].map(toContactRow));
+  const merges = toMerges(rows);
+  const heirs = await inheritMemberships(tx, connection, merges);
+  const moved = await saveContacts(tx, connection, rows, options.verified, heirs);
+  await repointMerged(tx, connection, 'contacts', merges);
+  add(await findDealIds(tx, connection, await findDealsOfContacts(tx, connection, [...moved, ...heirs])));
 }
 
 async function applyDeals(
@@ -100,18 +119,17 @@ async function applyDeals(
       options.verified,
     ),
   );
-  const merged = snapshots.flatMap((s) =>
-    (s.mergedExternalIds ?? []).map((id) => ({
-      ...toGone(s),
-      externalId: id,
-      survivorExternalId: s.ref.externalId,
-    })),
+  const left = snapshots.filter((s) => s.status === 'missing' || s.status === 'merged');
+  const gone = onePerRecord([...left, ...toMerged(snapshots)].map(toGone));
+  const wentAway = await saveGoneDeals(
+    tx,
+    connection,
+    gone.map((g) => ({ ...g, survivorExternalId: g.mergedIntoExternalId })),
+    options.verified,
   );
-  const gone = snapshots.filter((s) => s.status === 'missing' || s.status === 'merged').map(toGone);
-  const wentAway = await saveGoneDeals(tx, connection, onePerDeal([...gone, ...merged]), options.verified);
   add(wentAway);
   if (wentAway.length > 0) {
-    const survivors = [...gone, ...merged].flatMap((g) => g.survivorExternalId ?? []);
+    const survivors = toMerges(gone).map((merge) => merge.survivorExternalId);
     add(await findDealIds(tx, connection, survivors));
   }
   const references = await noteActivityReferences(
@@ -203,12 +221,44 @@ function toActivityRow(s: Snapshot) {
   };
 }
 
-const toGone = (s: Snapshot) => ({ ...stamp(s), survivorExternalId: survivor(s) });
+const toGone = (s: Snapshot) => ({ ...stamp(s), mergedIntoExternalId: survivor(s) });
 
-/** One statement must not name a row twice: the word of a merge weighs more than that of a deletion. */
-function onePerDeal(gone: readonly ReturnType<typeof toGone>[]): readonly ReturnType<typeof toGone>[] {
-  const byId = new Map<string, ReturnType<typeof toGone>>();
-  for (const g of gone)
-    if (!byId.has(g.externalId) || g.survivorExternalId !== null) byId.set(g.externalId, g);
+/** What a survivor says of the records that were merged into it: often the only word on them that we ever get. */
+function toMerged(snapshots: readonly Snapshot[]): readonly Snapshot[] {
+  return snapshots.flatMap(({ ref, changedAt, readAt, mergedExternalIds }) =>
+    (mergedExternalIds ?? []).map((externalId) => ({
+      ref: { kind: ref.kind, externalId },
+      status: 'merged' as const,
+      survivorExternalId: ref.externalId,
+      changedAt,
+      readAt,
+    })),
+  );
+}
+
+interface Gone {
+  readonly externalId: string;
+  readonly changedAt: string;
+  readonly mergedIntoExternalId: string | null;
+}
+
+/**
+ * One statement must not name a row twice: the word of a merge weighs more than that of a deletion or of a row read just
+ * before it, and the later merge more than an earlier one.
+ */
+function onePerRecord<T extends Gone>(rows: readonly T[]): readonly T[] {
+  const byId = new Map<string, T>();
+  for (const row of rows) {
+    const other = byId.get(row.externalId);
+    const isMerge = row.mergedIntoExternalId !== null;
+    const wasMerge = other !== undefined && other.mergedIntoExternalId !== null;
+    if (other === undefined || (isMerge && (!wasMerge || other.changedAt < row.changedAt)))
+      byId.set(row.externalId, row);
+  }
   return [...byId.values()];
 }
+
+const toMerges = (rows: readonly Gone[]): readonly Merge[] =>
+  rows.flatMap(({ externalId, mergedIntoExternalId }) =>
+    mergedIntoExternalId === null ? [] : [{ externalId, survivorExternalId: mergedIntoExternalId }],
+  );

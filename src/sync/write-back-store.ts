@@ -69,7 +69,9 @@ export async function loadWriteBack(
     select c.deal_id, c.partner_id, p.name as partner_name, c.share_bps, c.amount_minor, c.currency,
       case when d.currency = c.currency then d.exponent else (n.facts #>> array['currencies', c.currency::text])::smallint end as exponent, c.role, c.reason,
       c.model, a.state, a.blocked_reason, a.computed_at, a.run_id,
-      (select x.external_id from partner_links l join accounts x on x.organization_id = l.organization_id and x.id = l.account_id
+      (select x.external_id from partner_links l join accounts k on k.organization_id = l.organization_id and k.id = l.account_id
+        join accounts x on x.organization_id = k.organization_id and x.connection_id = k.connection_id
+          and x.external_id = coalesce(k.merged_into_external_id, k.external_id)
         where l.organization_id = ${organization} and l.partner_id = c.partner_id and x.connection_id = d.connection_id and x.deleted_at is null
         order by l.to_on is not null, l.created_at, l.id limit 1) as partner_account
     from credits c join attributions a on a.organization_id = ${organization} and a.deal_id = c.deal_id and a.model_of_record = c.model

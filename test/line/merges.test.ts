@@ -97,8 +97,14 @@ test('credit ends when a company leaves the tree of a partner, with everything b
   const parent = partners[0]?.companyId ?? '';
   const child = company(world, 'Child');
   const grandchild = company(world, 'Grandchild');
-  control.update(portalId, 'companies', child, { hs_parent_company_id: parent });
-  control.update(portalId, 'companies', grandchild, { hs_parent_company_id: child });
+  const below = (id: string, above: string) => {
+    control.associate(portalId, { type: 'companies', id }, { type: 'companies', id: above }, [
+      'Parent Company',
+    ]);
+    control.update(portalId, 'companies', id, { name: `Below ${above}` });
+  };
+  below(child, parent);
+  below(grandchild, child);
   const deal = newDeal();
   control.logMeeting(portalId, { hs_activity_type: 'Demo' }, { deals: [deal], companies: [grandchild] });
   await poll();
@@ -106,7 +112,8 @@ test('credit ends when a company leaves the tree of a partner, with everything b
   control.updateDeal(portalId, deal, { amount: '1500' });
   await poll();
   expect(sharesOf(await tenant.card(deal))).toEqual(['Partner 0 100.00']);
-  control.update(portalId, 'companies', child, { hs_parent_company_id: '' });
+  control.disassociate(portalId, { type: 'companies', id: child }, { type: 'companies', id: parent });
+  control.update(portalId, 'companies', child, { name: 'On its own' });
   await poll();
   expect(sharesOf(await tenant.card(deal))).toEqual([]);
   expect(await readCrmRows(line, tenant)).toEqual(await wantedCrmRows(line, tenant));

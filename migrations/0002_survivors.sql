@@ -1,0 +1,2 @@
+CREATE INDEX "accounts_by_survivor" ON "accounts" USING btree ("organization_id","connection_id","merged_into_external_id");--> statement-breakpoint
+CREATE INDEX "contacts_by_survivor" ON "contacts" USING btree ("organization_id","connection_id","merged_into_external_id");
