@@ -70,7 +70,6 @@ export function composeTributary(parts: {
     providers: { hubspot: hubspotSettings(config) },
     tokenFor: (connection, options) => tokens.tokenFor(connection, options),
     onCall: (provider, call) => metrics.crmCall({ provider, ...call }),
-    onSynced: (provider, lagSeconds) => metrics.syncLag(provider, lagSeconds),
     intervals: {
       pollMs: config.pollIntervalMs,
       reconcileMs: config.reconcileIntervalMs,
@@ -116,7 +115,7 @@ export function composeTributary(parts: {
 }
 
 /**
- * HubSpot's own limits less our head-room; associations have a bucket of their own of 100 per ten seconds. In any window a
+ * HubSpot's own limits less our head-room; associations have a bucket of their own. In any window a
  * bucket gives at most `burst + perSecond × seconds`, rounded down: so a search bucket of one that is refilled at less than
  * the limit never passes it.
  */
@@ -129,11 +128,16 @@ function hubspotSettings({ hubspot }: Config): ProviderSettings {
   };
   return {
     baseUrl: hubspot.apiUrl,
-    create: connectorFor('hubspot'),
+    create: connectorFor('hubspot', {
+      hubspot: hubspot.writeVersion === null ? {} : { writeVersion: hubspot.writeVersion },
+    }),
     limits: {
       general: perTenSeconds(hubspot.ratePer10s),
-      associations: perTenSeconds(100),
-      search: { burst: 1, perSecond: Math.min(hubspot.searchPerSecond * part, hubspot.searchPerSecond - 0.01) },
+      associations: perTenSeconds(hubspot.associationsPer10s),
+      search: {
+        burst: 1,
+        perSecond: Math.min(hubspot.searchPerSecond * part, hubspot.searchPerSecond - 0.01),
+      },
     },
   };
 }

@@ -137,6 +137,8 @@ function addDatabaseFigures(metrics: Metrics, db: Database, clock: Clock): void 
       select lane, set_aside, oldest_seconds from ops.work_figures(${at}::timestamptz)`;
     for (const { lane, set_aside } of lanes) metrics.workSetAside(lane, Number(set_aside));
     metrics.inboxOldestUnprocessed(lanes.find((l) => l.lane === 'fan-out')?.oldest_seconds ?? 0);
+    // A provider's lag is its oldest hint not yet read: a sync that stands still shows, where the last good one would not.
+    metrics.syncLag('hubspot', lanes.find((l) => l.lane === 'fetch')?.oldest_seconds ?? 0);
     metrics.queueOldestReady(Math.max(0, ...lanes.map((l) => l.oldest_seconds)));
     const [dead] = await db.doors<
       { jobs: string }[]

@@ -87,6 +87,8 @@ export const CardViewSchema = z.discriminatedUnion('status', [
     models: z.array(model),
     exclusions: z.array(exclusion),
     writeBack,
+    /** Something to know about the result as a whole; null = nothing. */
+    notice: z.string().nullable(),
     asOf: instant,
     /** The first day on which the result may change by itself. */
     validUntil: day.nullable(),
@@ -122,6 +124,7 @@ export interface CardParts {
   readonly activityUrls: ReadonlyMap<string, string>;
   readonly partners: ReadonlyMap<string, { readonly name: string; readonly url: string | null }>;
   readonly writeBack: ReadyCardView['writeBack'];
+  readonly notice: string | null;
   readonly asOf: string;
   readonly may: ReadyCardView['may'];
 }
@@ -156,6 +159,7 @@ export function toCardView(parts: CardParts): ReadyCardView {
     })),
     exclusions: result.exclusions.map((one) => toExclusion(shown, one)),
     writeBack: parts.writeBack,
+    notice: parts.notice,
     asOf: parts.asOf,
     validUntil: result.validUntil,
     may: parts.may,

@@ -113,6 +113,10 @@ async function readyCard(
       ]),
     ),
     writeBack,
+    notice:
+      connection.status === 'active'
+        ? null
+        : 'The connection to the CRM must be made again by an admin: later changes are not in here.',
     asOf: run.computedAt,
     // Adding evidence and what-if come with claims and simulation; until then nobody is offered them.
     may: { claim: false, simulate: false },

@@ -97,7 +97,7 @@ export const KEYS = {
   },
   HUBSPOT_API_URL: { what: 'Base URL of HubSpot’s API.', schema: webUrl, fallback: 'https://api.hubapi.com' },
   HUBSPOT_APP_URL: {
-    what: 'Base URL of HubSpot’s web app: consent screen and links to records.',
+    what: 'Base URL of HubSpot’s web app, for the consent screen. Links to records use the address the portal itself names.',
     schema: webUrl,
     fallback: 'https://app.hubspot.com',
   },
@@ -111,10 +111,22 @@ export const KEYS = {
     schema: whole(1, 100),
     fallback: '4',
   },
+  HUBSPOT_ASSOCIATIONS_PER_10S: {
+    what: 'Association calls per ten seconds and portal; HubSpot allows 150 on Professional and Enterprise.',
+    schema: whole(1, 10_000),
+    fallback: '100',
+  },
   HUBSPOT_RATE_HEADROOM: {
-    what: 'Share of both rates that is left unused.',
+    what: 'Share of these rates that is left unused.',
     schema: headroom,
     fallback: '0.05',
+  },
+  HUBSPOT_WRITE_VERSION: {
+    what: 'API version (YYYY-MM) of writing calls, for portals whose own validation refuses the current one.',
+    schema: z
+      .string()
+      .regex(/^20\d\d-(03|09)$/, 'must be a HubSpot API version like 2026-09')
+      .optional(),
   },
   SANDBOX_PORT: {
     what: 'Port of the sandbox CRM in the demo; without it a free one.',

@@ -33,9 +33,11 @@ export interface HubspotConfig {
   readonly appId: string | null;
   readonly apiUrl: string;
   readonly appUrl: string;
+  readonly writeVersion: string | null;
   readonly ratePer10s: number;
   readonly searchPerSecond: number;
-  /** Share of the two rates that is left unused, 0 ≤ x < 1. */
+  readonly associationsPer10s: number;
+  /** Share of the rates that is left unused, 0 ≤ x < 1. */
   readonly rateHeadroom: number;
 }
 
@@ -150,8 +152,10 @@ function toConfig(values: Values<KeyName>): Config {
       appId: values.HUBSPOT_APP_ID ?? null,
       apiUrl: values.HUBSPOT_API_URL,
       appUrl: values.HUBSPOT_APP_URL,
+      writeVersion: values.HUBSPOT_WRITE_VERSION ?? null,
       ratePer10s: values.HUBSPOT_RATE_PER_10S,
       searchPerSecond: values.HUBSPOT_SEARCH_PER_SECOND,
+      associationsPer10s: values.HUBSPOT_ASSOCIATIONS_PER_10S,
       rateHeadroom: values.HUBSPOT_RATE_HEADROOM,
     },
     sandboxPort: values.SANDBOX_PORT ?? null,

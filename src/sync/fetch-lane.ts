@@ -80,8 +80,6 @@ async function fetchAndApply(
       ...(causedAt === undefined ? {} : { causedAt }),
     }),
   );
-  if (causedAt !== undefined)
-    deps.onSynced?.(connection.provider, (now.getTime() - Date.parse(causedAt)) / 1000);
 }
 
 function parseReference(object: string): { readonly ref: RecordRef; readonly erase: boolean } | null {

@@ -26,8 +26,6 @@ export interface SyncDeps {
   /** A usable access token for a connection; `refused` = the CRM said 401 to that one. */
   tokenFor(connection: Connection, options?: { readonly refused?: string }): Promise<string>;
   readonly onCall: (provider: Provider, call: Parameters<ConnectorContext['onCall']>[0]) => void;
-  /** Told when a change reached our tables, with the age of what caused it. */
-  readonly onSynced?: (provider: Provider, lagSeconds: number) => void;
   readonly intervals: {
     readonly pollMs: number;
     readonly reconcileMs: number;

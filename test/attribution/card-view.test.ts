@@ -18,6 +18,7 @@ const partsOf = (input: AttributionInput, changes: Partial<CardParts> = {}): Car
   activityUrls: new Map([['1', 'https://crm.example/meeting/1']]),
   partners: new Map([['a', { name: 'Acme', url: 'https://crm.example/company/9' }]]),
   writeBack: { status: 'written', message: null, at: '2026-07-01T10:00:00.000Z' },
+  notice: null,
   asOf: '2026-07-01T10:00:00.000Z',
   may: { claim: true, simulate: false },
   ...changes,

@@ -5,14 +5,14 @@ import { connectorFor } from '../../connectors/registry.ts';
 const settings = { hubspot: { apiUrl: 'https://api.hubapi.com', appUrl: 'https://app.hubspot.com' } };
 
 test('HubSpot is there on both sides', () => {
-  expect(connectorFor('hubspot')).toBeTypeOf('function');
+  expect(connectorFor('hubspot', { hubspot: {} })).toBeTypeOf('function');
   expect(edgeSourceFor('hubspot', settings).provider).toBe('hubspot');
   expect(oauthProviderFor('hubspot', settings).scopes.required).toContain('oauth');
 });
 
 test('a provider that this build lacks is a matter of configuration, said by name', () => {
   for (const ask of [
-    () => connectorFor('pipedrive'),
+    () => connectorFor('pipedrive', { hubspot: {} }),
     () => edgeSourceFor('pipedrive', settings),
     () => oauthProviderFor('pipedrive', settings),
   ]) {
