@@ -80,7 +80,8 @@ export async function loadInputs(
       select distinct k.deal_id, a.id, a.connection_id, a.kind, a.label, coalesce(a.occurred_at, a.logged_at) as occurred_at, a.logged_at, a.outcome, a.direction
       from known_as k join activity_deals e on e.organization_id = ${organization} and e.connection_id = k.connection_id and e.deal_external_id = k.external_id
       join activities a on a.organization_id = ${organization} and a.id = e.activity_id and a.changed_at is not null and a.deleted_at is null),
-    -- What a party is needed for travels with it: joined again by id, a thousand activities would meet a thousand parties.
+    -- Each step carries on what the next one needs, and what belongs to the deals is found before partners are looked for:
+    -- joined in one go, a batch of deals is paired with every linked company, and its activities with each other.
     parties as (
       select h.*, p.external_id as party from happened h join activity_parties p
         on p.organization_id = ${organization} and p.activity_id = h.id and p.kind = 'account'
@@ -90,19 +91,23 @@ export async function loadInputs(
       join contact_accounts m on m.organization_id = ${organization} and m.connection_id = h.connection_id
         and m.contact_external_id = p.external_id and (m.from_at is null or m.from_at <= h.occurred_at)
         and (m.to_at is null or h.occurred_at < m.to_at)),
+    labelled as materialized (
+      select w.connection_id as of_connection, w.crm_created_at, da.* from wanted w join deal_accounts da
+        on da.organization_id = ${organization} and da.deal_id = w.deal_id and da.label <> ''),
+    named as materialized (
+      select w.connection_id as of_connection, w.crm_created_at, f.* from wanted w join deal_fields f
+        on f.organization_id = ${organization} and f.deal_id = w.deal_id),
     facts as (
       select h.deal_id, h.id, h.kind, h.label, h.occurred_at, h.logged_at, h.outcome, h.direction, l.account_id
       from parties h join linked l on l.connection_id = h.connection_id and l.external_id = h.party
       union
-      select w.deal_id, da.id, 'association', da.label, w.crm_created_at, w.crm_created_at, 'done', null, l.account_id
-      from wanted w join deal_accounts da on da.organization_id = ${organization} and da.deal_id = w.deal_id and da.label <> ''
-      join linked l on l.connection_id = w.connection_id and l.external_id = da.account_external_id
+      select d.deal_id, d.id, 'association', d.label, d.crm_created_at, d.crm_created_at, 'done', null, l.account_id
+      from labelled d join linked l on l.connection_id = d.of_connection and l.external_id = d.account_external_id
       union
-      select w.deal_id, f.id, 'field', f.name, w.crm_created_at, w.crm_created_at, 'done', null, l.account_id
-      from wanted w join deal_fields f on f.organization_id = ${organization} and f.deal_id = w.deal_id
-      join accounts a on a.organization_id = ${organization} and a.connection_id = w.connection_id
-        and lower(f.value) in (a.external_id, lower(a.name), lower(a.domain))
-      join linked l on l.connection_id = w.connection_id and l.external_id = a.external_id)
+      select d.deal_id, d.id, 'field', d.name, d.crm_created_at, d.crm_created_at, 'done', null, l.account_id
+      from named d join accounts a on a.organization_id = ${organization} and a.connection_id = d.of_connection
+        and lower(d.value) in (a.external_id, lower(a.name), lower(a.domain))
+      join linked l on l.connection_id = d.of_connection and l.external_id = a.external_id)
     select f.deal_id as "dealId", f.id, f.kind, f.label, ${iso('f.occurred_at')} as "occurredAt",
       (f.occurred_at at time zone o.time_zone)::date::text as "occurredOn", ${iso('f.logged_at')} as "loggedAt", f.outcome, f.direction,
       array_agg(distinct f.account_id::text) as "accountIds"
