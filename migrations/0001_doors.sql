@@ -22,6 +22,9 @@ alter table partner_links add constraint partner_links_no_overlap exclude using 
 -- A claim takes the oldest of its lane and looks at no other row, however many wait.
 create index work_claimable on work (organization_id, lane, scope_id, run_at, object) where lease_until is null and set_aside_at is null;
 --> statement-breakpoint
+create index work_failed on work (organization_id, lane, scope_id, run_at, object)
+  where lease_until is null and set_aside_at is null and attempts > 0;
+--> statement-breakpoint
 
 -- Runs: append-only, partitioned by month. A run carries its own inputs, so it replays from itself alone. Written by recompute.
 create table attribution_runs (
@@ -245,6 +248,26 @@ begin
   end loop;
   if exists (select from ops.notices where fanned_out_at is null) then perform ops.wake('fan-out', null, null); end if;
   return woken;
+end $$;
+--> statement-breakpoint
+
+-- What the planner believes of a table, brought up to date when half of it is new. Autovacuum looks once a minute; a first
+-- read fills a table in seconds, and everything behind it would be planned for an empty one. Returns the tables looked at.
+create function ops.refresh_statistics() returns integer language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $$
+declare changed regclass; looked_at integer := 0;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('tributary:statistics', 0)) then return 0; end if;
+  for changed in
+    select s.relid::regclass from pg_stat_user_tables s join pg_class c on c.oid = s.relid
+    where s.schemaname in ('public', 'ops', 'graphile_worker') and c.relkind = 'r'
+      and s.n_mod_since_analyze > greatest(1000, c.reltuples / 2)
+    order by s.relid
+  loop
+    execute format('analyze %s', changed);
+    looked_at := looked_at + 1;
+  end loop;
+  return looked_at;
 end $$;
 --> statement-breakpoint
 

@@ -24,6 +24,8 @@ export interface SupervisionTimes {
   readonly settleMs: number;
   /** How often work whose wake-up was lost, or whose time has come, is looked for. */
   readonly sweepMs: number;
+  /** How often the planner's picture of tables that changed a lot is brought up to date. */
+  readonly statisticsMs: number;
 }
 export const SUPERVISION: SupervisionTimes = {
   beatMs: 5_000,
@@ -31,6 +33,7 @@ export const SUPERVISION: SupervisionTimes = {
   graceMs: 30_000,
   settleMs: 30_000,
   sweepMs: 1_000,
+  statisticsMs: 5_000,
 };
 
 /**
@@ -127,6 +130,10 @@ export async function superviseWorker(options: {
     setInterval(quietly('heartbeat', beat), times.beatMs),
     setInterval(quietly('reaper', reap), 2 * times.beatMs),
     setInterval(quietly('sweep', sweep), times.sweepMs),
+    setInterval(
+      quietly('statistics', () => db.doors`select ops.refresh_statistics()`),
+      times.statisticsMs,
+    ),
   ];
   return {
     died: death.promise,

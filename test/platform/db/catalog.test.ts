@@ -31,6 +31,7 @@ const DOOR_FUNCTIONS = [
   'organization_ids',
   'organizations_for_account',
   'reap_dead_pools',
+  'refresh_statistics',
   'refuse_change',
   'release_leaked',
   'release_leases',
