@@ -33,7 +33,10 @@ async function run(args: readonly string[]): Promise<number> {
   }
   const note = (text: string) => void process.stderr.write(`  ${text}\n`);
   const ground = await layGround({ deals: asked.deals, note });
-  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const)
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)
     process.once(signal, () => void ground.close().finally(() => process.exit(code)));
   const figures: Figure[] = [];
   try {

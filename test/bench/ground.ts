@@ -35,7 +35,10 @@ export async function layGround(options: {
   let databases = 0;
   return {
     ...options,
-    createDatabase: () => createDatabase(server, `bench_${(databases += 1)}`),
+    createDatabase: () => {
+      databases += 1;
+      return createDatabase(server, `bench_${databases}`);
+    },
     close: async () => {
       await server.stop();
       forget();

@@ -1,10 +1,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { runOnce } from 'graphile-worker';
+import { Logger, runOnce } from 'graphile-worker';
 import { Pool } from 'pg';
 import { composeTributary } from '../../src/compose.ts';
 import { type Database, openDatabase } from '../../src/platform/db/client.ts';
 import { toTaskList } from '../../src/platform/jobs/define-job.ts';
+import { SUPERVISION } from '../../src/platform/jobs/supervise.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics-node.ts';
 import { countCalls, countReadMinimum, countWriteMinimum } from '../oracle/call-minimum.ts';
@@ -63,7 +64,9 @@ function seedPortal(sandbox: HubSpotSandbox, deals: number): void {
   seedBulk(sandbox, PORTAL, { deals, partners, customers: fifth, meetings: fifth });
   const portal = sandbox.portal(PORTAL);
   const seeding = createSeeding(portal, createRandom(2), sandbox.nowMs());
-  const companies = [...seeding.table('companies').rows.values()].filter((row) => row.values.type === 'PARTNER');
+  const companies = [...seeding.table('companies').rows.values()].filter(
+    (row) => row.values.type === 'PARTNER',
+  );
   let at = 0;
   for (const { id } of seeding.table('deals').rows.values()) {
     const company = companies[at % companies.length];
@@ -103,7 +106,11 @@ async function openLine(ground: Ground) {
   const server = await startSandboxServer({ port: 0, sandbox });
   const db = openDatabase(database.appUrl);
   const pool = new Pool({ connectionString: database.ownerUrl, max: 6 });
-  const log = createLog('warn', (_level, message, fields) => ground.note(`${message} ${JSON.stringify(fields)}`));
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  const log = createLog('warn', (_level, message, fields) =>
+    ground.note(`${message} ${JSON.stringify(fields)}`),
+  );
   const config = benchConfig({ HUBSPOT_API_URL: server.url, HUBSPOT_APP_URL: server.url });
   const { app, jobs } = composeTributary({ config, db, clock, log, metrics: createMetrics(), readiness: [] });
   return {
@@ -127,11 +134,20 @@ async function drain(
   clock: VirtualClock,
   taskList: ReturnType<typeof toTaskList>,
 ): Promise<void> {
-  for (;;) {
-    await runOnce({ pgPool: pool, concurrency: 4, noHandleSignals: true, taskList });
-    const [row] = await db.doors<{ woken: number }[]>`
-      select ops.wake_due_work(${clock.now().toISOString()}::timestamptz) as woken`;
-    if ((row?.woken ?? 0) === 0) return;
+  const logger = new Logger(() => () => {});
+  // The watch that a supervised worker keeps; by wall time, as there.
+  const statistics = setInterval(() => {
+    db.doors`select ops.refresh_statistics()`.catch(() => {});
+  }, SUPERVISION.statisticsMs);
+  try {
+    for (;;) {
+      await runOnce({ pgPool: pool, concurrency: 4, noHandleSignals: true, taskList, logger });
+      const [row] = await db.doors<{ woken: number }[]>`
+        select ops.wake_due_work(${clock.now().toISOString()}::timestamptz) as woken`;
+      if ((row?.woken ?? 0) === 0) return;
+    }
+  } finally {
+    clearInterval(statistics);
   }
 }
 

@@ -38,7 +38,13 @@ function toRequest(spec: Load, at: number): Prepared {
     body: Buffer.from(body),
     headers: {
       'content-type': 'application/json',
-      'x-hubspot-signature-v3': signV3({ method: 'POST', url: spec.signedUrl, body, timestampMs, clientSecret }),
+      'x-hubspot-signature-v3': signV3({
+        method: 'POST',
+        url: spec.signedUrl,
+        body,
+        timestampMs,
+        clientSecret,
+      }),
       'x-hubspot-request-timestamp': String(timestampMs),
     },
   };

@@ -28,7 +28,11 @@ export async function createPortalTenant(parts: {
 }): Promise<PortalTenant> {
   const { db, clock, sandbox, send } = parts;
   const by = { actor: BY_OPERATOR, now: clock.now() };
-  const { organizationId } = await createOrganization(db, { name: 'Bench', timeZone: 'America/New_York' }, by);
+  const { organizationId } = await createOrganization(
+    db,
+    { name: 'Bench', timeZone: 'America/New_York' },
+    by,
+  );
   const { text: apiKey } = await withOrganization(db, organizationId, (tx) =>
     createApiKey(tx, { organizationId, name: 'bench', scopes: ['admin'], expiresAt: null }, by),
   );

@@ -56,7 +56,9 @@ async function openStore(ground: Ground, size: RecordsSize) {
   const plain = postgres(database.appUrl, { max: 1 });
   const organizationId = await seedRecords(db, superuser, size);
   const lane = createRecomputeLane({ db, clock: systemClock });
-  const log = createLog('warn', (_level, message, fields) => ground.note(`${message} ${JSON.stringify(fields)}`));
+  const log = createLog('warn', (_level, message, fields) =>
+    ground.note(`${message} ${JSON.stringify(fields)}`),
+  );
   const job = defineLaneJob({ db, clock: systemClock, log }, lane);
   const { signal } = new AbortController();
   const empty = async () => {

@@ -3,8 +3,8 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { type Database, openDatabase } from '../../src/platform/db/client.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { startTributary } from '../../src/start.ts';
-import { cardFetch } from '../sandbox/hubspot/card-proxy.ts';
 import type { LoggedCall } from '../sandbox/hubspot/call-log.ts';
+import { cardFetch } from '../sandbox/hubspot/card-proxy.ts';
 import { createHubSpotSandbox, type HubSpotSandbox } from '../sandbox/hubspot/sandbox.ts';
 import { startSandboxServer } from '../sandbox/hubspot/server.ts';
 import { installSubscriptions } from '../sandbox/hubspot/subscriptions.ts';
@@ -38,7 +38,15 @@ export async function benchWebhookToCard(ground: Ground): Promise<readonly Figur
     }
     const floor = median(samples.map((sample) => sample.floorMs));
     const runs = [...Map.groupBy(samples, (sample) => sample.run).values()];
-    const over = (rank: number) => median(runs.map((run) => percentile(run.map((one) => one.ms), rank)));
+    const over = (rank: number) =>
+      median(
+        runs.map((run) =>
+          percentile(
+            run.map((one) => one.ms),
+            rank,
+          ),
+        ),
+      );
     return [
       toFigure('webhook-to-card', 'ms', over(95), floor),
       toFigure('webhook-to-card-p50', 'ms', over(50), floor),
@@ -82,7 +90,9 @@ async function openLine(ground: Ground) {
     HUBSPOT_API_URL: server.url,
     HUBSPOT_APP_URL: server.url,
   });
-  const log = createLog('warn', (_level, message, fields) => ground.note(`${message} ${JSON.stringify(fields)}`));
+  const log = createLog('warn', (_level, message, fields) =>
+    ground.note(`${message} ${JSON.stringify(fields)}`),
+  );
   const tributary = await startTributary({ config: { ...config, port: 0 }, clock: systemClock, log });
   port = tributary.port;
   const db = openDatabase(database.appUrl, 2);
