@@ -102,7 +102,7 @@ export async function saveActivities(
 /**
  * Compares a deal's own list of activities with what the activities themselves said, and makes a stub of each unknown one.
  * An edge belongs to the activity's end; the deal's end only says which activities to look at again.
- * @returns references `kind:externalId` worth a read.
+ * @returns references `kind:externalId` worth a read; `stub` = nothing but the reference is known yet.
  */
 export async function noteActivityReferences(
   tx: Tx,
@@ -111,7 +111,7 @@ export async function noteActivityReferences(
     readonly externalId: string;
     readonly activities: readonly { kind: string; externalId: string }[];
   }[],
-): Promise<readonly string[]> {
+): Promise<readonly { readonly reference: string; readonly stub: boolean }[]> {
   if (deals.length === 0) return [];
   const edges = rowsParameter(
     deals.flatMap((deal) =>
@@ -125,20 +125,19 @@ export async function noteActivityReferences(
     insert into activities (organization_id, connection_id, kind, external_id)
     select distinct ${organization}, ${connectionId}::uuid, r.kind, r.external_id from ${input} order by 3, 4
     on conflict do nothing`);
-  const rows = await query<{ reference: string }>(
+  return query(
     tx,
     sql`
-    select distinct a.kind || ':' || a.external_id as reference from ${input}
+    select distinct a.kind || ':' || a.external_id as reference, a.changed_at is null as stub from ${input}
     join activities a on a.organization_id = ${organization} and a.connection_id = ${connectionId}::uuid and a.kind = r.kind and a.external_id = r.external_id
     where a.changed_at is null or (a.deleted_at is null and not exists (
       select from activity_deals e where e.organization_id = ${organization} and e.activity_id = a.id and e.deal_external_id = r.deal))
     union
-    select a.kind || ':' || a.external_id from jsonb_to_recordset(${asked}) as q(deal text)
+    select a.kind || ':' || a.external_id, a.changed_at is null from jsonb_to_recordset(${asked}) as q(deal text)
     join activity_deals e on e.organization_id = ${organization} and e.connection_id = ${connectionId}::uuid and e.deal_external_id = q.deal
     join activities a on a.organization_id = ${organization} and a.id = e.activity_id and a.deleted_at is null
     where not exists (select from ${input} where r.deal = q.deal and r.kind = a.kind and r.external_id = a.external_id)`,
   );
-  return rows.map((r) => r.reference);
 }
 
 /** Activities known by reference only, of one kind, in a stable order. */

@@ -1,25 +1,31 @@
-import { ACTIVITY_KINDS, type RecordKind } from '../../connectors/connector.ts';
+import { ACTIVITY_KINDS, type ActivityKind, type RecordKind } from '../../connectors/connector.ts';
 import { listActivityStubs } from '../activities/store.ts';
 import { releaseHeldDeals } from '../attribution/dirty-store.ts';
 import { type Tx, withOrganization } from '../platform/db/client.ts';
-import type { LaneHandler } from '../platform/jobs/run-lane.ts';
-import { markWork } from '../platform/jobs/work-store.ts';
+import type { LaneHandler, WorkBatch } from '../platform/jobs/run-lane.ts';
+import { type ClaimedWork, markWork, type WorkOutcome } from '../platform/jobs/work-store.ts';
 import {
   advanceBackfill,
   type Connection,
   findConnection,
+  isCatchingUp,
   listPositions,
+  raiseWatermark,
   type SyncPosition,
   saveFacts,
 } from './connection-store.ts';
-import { applySnapshots, markFetch } from './ingest.ts';
+import { applySnapshots } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
-import { again, forAll, whenConnected } from './with-connection.ts';
+import { again, forAll, inAWhile, whenConnected } from './with-connection.ts';
 
 /** Companies and people before deals, deals before what happened around them. */
 const ORDER: readonly RecordKind[] = ['account', 'contact', 'deal', ...ACTIVITY_KINDS];
 /** References read per step: ten batch reads and one read per association. */
 const ACTIVITIES_PER_STEP = 1_000;
+/** In place of a cursor: an activity kind's references are read, what changed since its watermark is not yet. */
+const CHANGES = 'changes';
+/** How soon to see whether records that the read asked for have come. */
+const LOOK_AGAIN_MS = 5_000;
 
 /**
  * The backfill lane: one page per turn, stored with its cursor in one transaction, so that a kill repeats at most a page.
@@ -36,15 +42,10 @@ export function createBackfillLane(deps: SyncDeps): LaneHandler {
           listPositions(tx, connection),
         );
         const kind = ORDER.find((k) => positions.some((p) => p.kind === k && p.backfill !== 'done'));
-        if (kind === undefined) {
-          await withOrganization(deps.db, connection.organizationId, (tx) => finish(tx, deps, connection));
-          return new Map();
-        }
-        if (isActivity(kind)) await readActivities(deps, connection, kind, batch.signal);
-        else {
-          const position = positions.find((p) => p.kind === kind);
-          await readPage(deps, connection, kind, position, batch.signal);
-        }
+        if (kind === undefined) return end(deps, connection, positions, batch);
+        const position = positions.find((p) => p.kind === kind);
+        if (isActivity(kind)) await readActivities(deps, connection, kind, position, batch.signal);
+        else await readPage(deps, connection, kind, position, batch.signal);
         return forAll(batch.items, again(deps.clock.now()));
       }),
   };
@@ -92,9 +93,11 @@ async function readPage(
 async function readActivities(
   deps: SyncDeps,
   connection: Connection,
-  kind: RecordKind,
+  kind: ActivityKind,
+  position: SyncPosition | undefined,
   signal: AbortSignal,
 ): Promise<void> {
+  if (position?.cursor === CHANGES) return readMissedChanges(deps, connection, kind, position, signal);
   const stubs = await withOrganization(deps.db, connection.organizationId, (tx) =>
     listActivityStubs(tx, connection, kind, ACTIVITIES_PER_STEP),
   );
@@ -109,25 +112,76 @@ async function readActivities(
   const now = deps.clock.now();
   await withOrganization(deps.db, connection.organizationId, async (tx) => {
     await applySnapshots(tx, connection, snapshots, { now, verified: true, backfilling: true });
-    const cursor = stubs.length < ACTIVITIES_PER_STEP ? null : 'more';
+    const cursor = stubs.length === ACTIVITIES_PER_STEP ? 'more' : missedSince(position) ? CHANGES : null;
     await advanceBackfill(tx, connection, kind, { cursor, rows: snapshots.length, expected: null }, now);
   });
+}
+
+/** Was this kind complete up to an instant before this read began? Only a repeated read's is. */
+const missedSince = (position: SyncPosition | undefined): boolean =>
+  position?.watermark != null &&
+  position.backfillStartedAt !== null &&
+  position.watermark < position.backfillStartedAt;
+
+/** What happened to known activities while nobody looked: days may lie between the watermark and a repeated read. */
+async function readMissedChanges(
+  deps: SyncDeps,
+  connection: Connection,
+  kind: ActivityKind,
+  position: SyncPosition,
+  signal: AbortSignal,
+): Promise<void> {
+  const inOrganization = <T>(fn: Parameters<typeof withOrganization<T>>[2]) =>
+    withOrganization(deps.db, connection.organizationId, fn);
+  const from = Date.parse(position.watermark ?? '') - deps.intervals.lookbackMs;
+  let completeUntil: string | null = null;
+  for await (const page of openConnector(deps, connection).changes(
+    kind,
+    new Date(from).toISOString(),
+    signal,
+  )) {
+    completeUntil = page.completeUntil;
+    const now = deps.clock.now();
+    const step = { cursor: CHANGES, rows: page.snapshots.length, expected: null };
+    await inOrganization(async (tx) => {
+      await applySnapshots(tx, connection, page.snapshots, { now, verified: false, backfilling: true });
+      await advanceBackfill(tx, connection, kind, step, now);
+    });
+  }
+  const now = deps.clock.now();
+  await inOrganization(async (tx) => {
+    await raiseWatermark(tx, connection, kind, completeUntil, now);
+    await advanceBackfill(tx, connection, kind, { cursor: null, rows: 0, expected: null }, now);
+  });
+}
+
+/** Every kind is read: what came up meanwhile is read before anything is computed. */
+async function end(
+  deps: SyncDeps,
+  connection: Connection,
+  positions: readonly SyncPosition[],
+  batch: WorkBatch,
+): Promise<ReadonlyMap<ClaimedWork, WorkOutcome>> {
+  const now = deps.clock.now();
+  const left = await withOrganization(deps.db, connection.organizationId, async (tx) => {
+    // Named by a webhook's deal after the read of its kind had ended.
+    for (const kind of ACTIVITY_KINDS)
+      if ((await listActivityStubs(tx, connection, kind, 1)).length > 0) return kind;
+    if (await isCatchingUp(tx, connection)) return 'fetches' as const;
+    await finish(tx, deps, connection);
+    return null;
+  });
+  if (left === null) return new Map();
+  if (left === 'fetches') return forAll(batch.items, inAWhile(now, LOOK_AGAIN_MS));
+  const position = positions.find((p) => p.kind === left);
+  await readActivities(deps, connection, left, position, batch.signal);
+  return forAll(batch.items, again(deps.clock.now()));
 }
 
 /** All evidence is in: results may be computed, and the watch over changes begins. */
 async function finish(tx: Tx, deps: SyncDeps, connection: Connection): Promise<void> {
   const now = deps.clock.now();
   const scope = { organizationId: connection.organizationId, scopeId: connection.connectionId };
-  // Named by a webhook's deal after the read of its kind had ended.
-  for (const kind of ACTIVITY_KINDS) {
-    const late = await listActivityStubs(tx, connection, kind, ACTIVITIES_PER_STEP);
-    await markFetch(
-      tx,
-      connection,
-      late.map((externalId) => `${kind}:${externalId}`),
-      { now },
-    );
-  }
   await releaseHeldDeals(tx, connection.organizationId, connection.connectionId, now);
   await markWork(tx, { ...scope, lane: 'poll' }, [''], now, {
     runAt: new Date(now.getTime() + deps.intervals.pollMs),

@@ -1,5 +1,11 @@
 import { and, eq, sql } from 'drizzle-orm';
-import type { AccountFacts, Finding, Provider, SchemaState } from '../../connectors/connector.ts';
+import {
+  ACTIVITY_KINDS,
+  type AccountFacts,
+  type Finding,
+  type Provider,
+  type SchemaState,
+} from '../../connectors/connector.ts';
 import {
   type ConnectionKey,
   query,
@@ -142,6 +148,7 @@ export interface SyncPosition {
   readonly cursor: string | null;
   readonly rowsRead: number;
   readonly rowsExpected: number | null;
+  readonly backfillStartedAt: string | null;
   readonly watermark: string | null;
   readonly polledAt: string | null;
   readonly reconciledAt: string | null;
@@ -164,6 +171,7 @@ export async function listPositions(tx: Tx, key: ConnectionKey): Promise<readonl
     cursor: row.cursor,
     rowsRead: row.rowsRead,
     rowsExpected: row.rowsExpected,
+    backfillStartedAt: toInstantOrNull(row.backfillStartedAt),
     watermark: toInstantOrNull(row.watermark),
     polledAt: toInstantOrNull(row.polledAt),
     reconciledAt: toInstantOrNull(row.reconciledAt),
@@ -171,7 +179,10 @@ export async function listPositions(tx: Tx, key: ConnectionKey): Promise<readonl
   }));
 }
 
-/** Starts (again) the full read of these kinds; what is stored stays, the read brings it up to date. */
+/**
+ * Starts (again) the full read of these kinds; what is stored stays, the read brings it up to date. Activities keep the
+ * watermark they had: they are read around deals, by name, and what happened to known ones since then only a search shows.
+ */
 export async function resetPositions(
   tx: Tx,
   key: ConnectionKey,
@@ -197,7 +208,8 @@ export async function resetPositions(
         cursor: null,
         rowsRead: 0,
         rowsExpected: null,
-        watermark: at,
+        watermark: sql`case when ${syncPositions.kind} = any(${textArray(ACTIVITY_KINDS)})
+          then coalesce(${syncPositions.watermark}, excluded.watermark) else excluded.watermark end`,
         backfillStartedAt: at,
         backfillEndedAt: null,
       },
@@ -255,6 +267,18 @@ export async function isBackfilled(tx: Tx, key: ConnectionKey): Promise<boolean>
       and connection_id = ${key.connectionId}::uuid and backfill <> 'done') as open`,
   );
   return rows[0]?.open === false;
+}
+
+/** Are records still to be read that were asked for before the last kind's full read ended? */
+export async function isCatchingUp(tx: Tx, key: ConnectionKey): Promise<boolean> {
+  const rows = await query(
+    tx,
+    sql`select 1 from work w where w.organization_id = ${key.organizationId}::uuid and w.lane = 'fetch'
+      and w.scope_id = ${key.connectionId}::uuid and w.set_aside_at is null and w.caused_at <= (
+        select max(s.backfill_ended_at) from sync_positions s where s.organization_id = ${key.organizationId}::uuid
+          and s.connection_id = ${key.connectionId}::uuid) limit 1`,
+  );
+  return rows.length > 0;
 }
 
 /** Lets everything that waits for this connection run now (after a reconnect, or when a full read ended). */

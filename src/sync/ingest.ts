@@ -19,7 +19,7 @@ export interface IngestOptions {
   readonly now: Date;
   /** `true` when the snapshots were read by id: only such a reading may say that a record is there again. */
   readonly verified: boolean;
-  /** During a full read: results wait until all evidence is in, and references are followed by the read itself. */
+  /** During a full read, which itself goes through the activities that are known by reference only. */
   readonly backfilling: boolean;
   /** When the change happened that made us read; for the age of the work it causes. */
   readonly causedAt?: string;
@@ -140,8 +140,14 @@ async function applyDeals(
       activities: record.activities,
     })),
   );
-  // A full read follows the references itself, a thousand at a time.
-  if (!options.backfilling) await markFetch(tx, connection, references, options);
+  // A full read goes through the stubs itself, a thousand at a time; it never comes to what it knows already.
+  const wanted = references.filter(({ stub }) => !(stub && options.backfilling));
+  await markFetch(
+    tx,
+    connection,
+    wanted.map(({ reference }) => reference),
+    options,
+  );
 }
 
 async function applyActivities(

@@ -14,7 +14,7 @@ const source = (kind: RecordKind) => {
 
 /**
  * Ids that stand in the CRM and are unknown, deleted or older here. An unknown activity counts only when it was touched
- * since we watch this kind: older ones without a deal were left out of the full read on purpose.
+ * since we watch this account: older ones without a deal were left out of the full read on purpose.
  */
 export async function findDiffering(
   tx: Tx,
@@ -28,8 +28,8 @@ export async function findDiffering(
     sql`
     select r.id from jsonb_to_recordset(${rowsParameter(batch.map((b) => ({ id: b.externalId, version: b.version })))}) as r(id text, version timestamptz)
     left join ${table} t on t.organization_id = ${key.organizationId}::uuid and t.connection_id = ${key.connectionId}::uuid and t.external_id = r.id ${where}
-    left join sync_positions s on s.organization_id = ${key.organizationId}::uuid and s.connection_id = ${key.connectionId}::uuid and s.kind = ${kind}
-    where (t.id is null and (${!isActivity}::boolean or r.version >= s.backfill_started_at))
+    join connections c on c.organization_id = ${key.organizationId}::uuid and c.id = ${key.connectionId}::uuid
+    where (t.id is null and (${!isActivity}::boolean or r.version >= c.created_at))
       or (t.id is not null and (t.deleted_at is not null or t.changed_at is null or t.changed_at < r.version))`,
   );
   return rows.map((r) => r.id);
