@@ -19,7 +19,7 @@ import {
   savePartnerFields,
 } from './connection-store.ts';
 import { DISCONNECT } from './disconnect-lane.ts';
-import { forgetRejections } from './write-back-store.ts';
+import { dropDisconnect, listWriteRefusals, retrySetAside } from './set-aside-store.ts';
 
 const Path = z.object({ connectionId: z.uuid() });
 const Settings = z.strictObject({
@@ -94,6 +94,8 @@ export function addConnectionRoutes(
     return withConnection(deps.db, context, async (tx, connection) => {
       const now = deps.clock.now();
       const object = traces === 'remove' ? DISCONNECT.removeTraces : DISCONNECT.keepTraces;
+      // The latest word wins: what was asked before and is not yet done is not done any more.
+      await dropDisconnect(tx, connection);
       await markWork(tx, { ...scopeOf(connection), lane: 'disconnect' }, [object], now);
       await audit(tx, context, 'connection.uninstall', connection, { traces }, now);
       return context.json(await toView(tx, connection), 202);
@@ -111,30 +113,18 @@ export function addConnectionRoutes(
     const { organizationId, actor } = context.get('caller');
     const now = deps.clock.now();
     const retried = await withOrganization(deps.db, organizationId, async (tx) => {
-      const work = (await listSetAside(tx, organizationId, 10_000)).filter(
-        (w) => (wanted.lane ?? w.lane) === w.lane && (wanted.object ?? w.object) === w.object,
-      );
-      if (work.some((w) => w.lane === 'write-back')) await forgetRejections(tx, organizationId, {});
-      for (const group of Map.groupBy(work, (w) => `${w.lane} ${w.scopeId}`).values()) {
-        const [first] = group;
-        const lane = LANES.find((l) => l === first?.lane);
-        if (first === undefined || lane === undefined) continue;
-        await markWork(
-          tx,
-          { organizationId, lane, scopeId: first.scopeId },
-          group.map((w) => w.object),
-          now,
-        );
-      }
+      const { lane, object } = wanted;
+      const which = { ...(lane === undefined ? {} : { lane }), ...(object === undefined ? {} : { object }) };
+      const count = await retrySetAside(tx, organizationId, which, now);
       await recordAudit(tx, {
         organizationId,
         actor,
         action: 'set-aside.retry',
         subject: wanted.object ?? wanted.lane ?? 'all',
-        details: { count: work.length },
+        details: { count },
         now,
       });
-      return work.length;
+      return count;
     });
     return context.json({ retried }, 202);
   });
@@ -196,7 +186,7 @@ async function toView(tx: Tx, connection: Connection): Promise<object> {
     statusReason: connection.statusReason,
     partnerFields: connection.partnerFields,
     writeBack: schemaState === null ? null : { rung: schemaState.rung },
-    findings: connection.findings,
+    findings: [...connection.findings, ...(await listWriteRefusals(tx, connection))],
     backfilled: positions.length > 0 && positions.every((p) => p.backfill === 'done'),
     positions: positions.map(({ cursor: _, ...position }) => position),
   };

@@ -2,11 +2,10 @@ import { findExpiredDeals, markRecompute } from '../attribution/dirty-store.ts';
 import { forgetExpiredInstalls } from '../identity/install-link-store.ts';
 import { withOrganization } from '../platform/db/client.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
-import { markWork } from '../platform/jobs/work-store.ts';
 import { forgetUninstalled } from './connection-store.ts';
 import type { SyncDeps } from './open-connector.ts';
+import { retryRefused } from './set-aside-store.ts';
 import { forAll, inAWhile } from './with-connection.ts';
-import { forgetRejections } from './write-back-store.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -32,14 +31,7 @@ export function createDailyLane(
           { now },
         );
         const attemptedBefore = new Date(now.getTime() - DAY_MS);
-        const rejected = await forgetRejections(tx, organizationId, { attemptedBefore });
-        for (const [scopeId, rows] of Map.groupBy(rejected, (r) => r.connectionId))
-          await markWork(
-            tx,
-            { organizationId, lane: 'write-back', scopeId },
-            rows.map((r) => r.dealId),
-            now,
-          );
+        await retryRefused(tx, organizationId, attemptedBefore, now);
         await forgetExpiredInstalls(tx, organizationId, new Date(now.getTime() - DAY_MS));
         await forgetUninstalled(tx, organizationId, new Date(now.getTime() - deps.uninstalledRetentionMs));
       });

@@ -3,8 +3,10 @@ import { withOrganization } from '../platform/db/client.ts';
 import { ReconnectNeeded, Rejected } from '../platform/errors.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
 import { type Connection, findConnection, setConnectionStatus } from './connection-store.ts';
+import { distrustAllRows, forgetRows, listDealsToCompare } from './crm-row-store.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
-import { listWrittenDeals, loadWriteBack } from './write-back-store.ts';
+import { isDisconnectAsked } from './set-aside-store.ts';
+import { loadWriteBack } from './write-back-store.ts';
 
 const DEALS_PER_WRITE = 200;
 
@@ -35,6 +37,9 @@ export function createDisconnectLane(deps: SyncDeps): LaneHandler {
       }
       const now = deps.clock.now();
       await withOrganization(deps.db, key.organizationId, async (tx) => {
+        // Connected again meanwhile: the new grant stays, and so does the connection.
+        if (!(await isDisconnectAsked(tx, key))) return;
+        if (traces) await (left === null ? forgetRows(tx, key, null) : distrustAllRows(tx, key));
         const reason = left === null ? null : `Something of ours may be left in the CRM: ${left}`;
         await setConnectionStatus(tx, key, 'uninstalled', reason, now);
         await recordAudit(tx, {
@@ -63,7 +68,7 @@ async function retireOwnRows(deps: SyncDeps, connection: Connection, signal: Abo
   const connector = openConnector(deps, connection);
   for (let after: string | null = null; ; ) {
     const dealIds: readonly string[] = await withOrganization(deps.db, connection.organizationId, (tx) =>
-      listWrittenDeals(tx, connection, after, DEALS_PER_WRITE),
+      listDealsToCompare(tx, connection, after, DEALS_PER_WRITE),
     );
     after = dealIds.at(-1) ?? null;
     if (after === null) return;

@@ -16,6 +16,7 @@ import { Misconfigured, ReconnectNeeded, RetryLater } from '../platform/errors.t
 import { markWork } from '../platform/jobs/work-store.ts';
 import type { Log } from '../platform/log.ts';
 import { releaseWork, resetPositions, saveConnection } from './connection-store.ts';
+import { takeUpAgain } from './set-aside-store.ts';
 import { saveGrant } from './token-store.ts';
 
 export interface InstallDeps {
@@ -165,7 +166,10 @@ async function connect(
   const key = { organizationId, connectionId };
   await saveGrant(tx, { ...key, provider }, tokens, deps.masterKeys);
   await resetPositions(tx, key, RECORD_KINDS, now);
-  if (!isNew) await releaseWork(tx, key, now);
+  if (!isNew) {
+    await takeUpAgain(tx, key, now);
+    await releaseWork(tx, key, now);
+  }
   for (const lane of ['check-up', 'backfill'] as const)
     await markWork(tx, { organizationId, lane, scopeId: connectionId }, [''], now);
   await recordAudit(tx, {

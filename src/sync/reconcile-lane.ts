@@ -3,12 +3,13 @@ import { type Tx, withOrganization } from '../platform/db/client.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
 import { markWork } from '../platform/jobs/work-store.ts';
 import { type Connection, saveReconciliation } from './connection-store.ts';
+import { distrustRows, findOwnKeys, listDealsToCompare, placeOf } from './crm-row-store.ts';
 import { applySnapshots, markFetch } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
 import { findDiffering, findKnown, listLiveIds } from './reconcile-store.ts';
-import { findWrongRows } from './row-drift.ts';
+import { findWrongRows, isBehind } from './row-drift.ts';
 import { forAll, inAWhile, whenConnected } from './with-connection.ts';
-import { distrustRows, findOwnKeys, listWrittenDeals, loadWriteBack } from './write-back-store.ts';
+import { loadWriteBack } from './write-back-store.ts';
 
 const DEALS_PER_READ = 200;
 
@@ -82,11 +83,12 @@ async function reconcileRows(deps: SyncDeps, connection: Connection, signal: Abo
   if (connection.schemaState === null || connection.schemaState.rung === 'none') return;
   const { organizationId, connectionId } = connection;
   const connector = openConnector(deps, connection);
+  const place = placeOf(connection.schemaState);
   let after: string | null = null;
   let drift = 0;
   for (;;) {
     const deals = await withOrganization(deps.db, organizationId, async (tx) =>
-      loadWriteBack(tx, connection, await listWrittenDeals(tx, connection, after, DEALS_PER_READ)),
+      loadWriteBack(tx, connection, await listDealsToCompare(tx, connection, after, DEALS_PER_READ)),
     );
     after = deals.reduce(
       (last: string | null, deal) => (last === null || deal.dealId > last ? deal.dealId : last),
@@ -112,8 +114,10 @@ async function reconcileRows(deps: SyncDeps, connection: Connection, signal: Abo
     drift += wrong.length;
     await withOrganization(deps.db, organizationId, async (tx) => {
       const now = deps.clock.now();
-      await distrustRows(tx, connection, wrong, now);
-      const dealIds = wrong.map((row) => row.dealId);
+      await distrustRows(tx, connection, wrong, place, now);
+      // Whatever should have been written by now and was not is marked again: no mark is lost for ever.
+      const behind = deals.filter(isBehind).map((deal) => deal.dealId);
+      const dealIds = [...wrong.map((row) => row.dealId), ...behind];
       await markWork(tx, { organizationId, scopeId: connectionId, lane: 'write-back' }, dealIds, now);
     });
   }

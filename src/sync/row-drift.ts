@@ -35,6 +35,18 @@ export function findWrongRows(deal: WriteBackDeal, written: readonly WrittenCred
   return [...changed, ...unwanted];
 }
 
+/** Something is still to be written or retired that the CRM did not refuse as it is. */
+export function isBehind({ desired, known }: WriteBackDeal): boolean {
+  const rows = new Map(known.map((row) => [row.key, row]));
+  const wanted = new Set(desired.map((row) => row.key));
+  return (
+    desired.some(
+      ({ key, hash }) => ![rows.get(key)?.writtenHash, rows.get(key)?.rejectedHash].includes(hash),
+    ) ||
+    known.some((row) => !wanted.has(row.key) && row.writtenHash !== null && row.rejectedHash !== 'retire')
+  );
+}
+
 /** A field that this rung of the ladder does not hold (null though we wrote something) is no difference; the share always is. */
 function saysTheSame(stands: WrittenCredit | undefined, row: DesiredRow): boolean {
   if (stands === undefined || stands.sharePercent === null) return false;

@@ -1,13 +1,16 @@
-import type { DesiredDeal, RowOutcome } from '../../connectors/connector.ts';
+import type { Connector, RowOutcome } from '../../connectors/connector.ts';
 import { withOrganization } from '../platform/db/client.ts';
+import { Rejected } from '../platform/errors.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
 import { type ClaimedWork, markWork, type WorkOutcome } from '../platform/jobs/work-store.ts';
 import type { Connection } from './connection-store.ts';
+import { type AttemptedRow, beginWrite, placeOf, saveOutcomes } from './crm-row-store.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
 import { forAll, inAWhile, whenConnected } from './with-connection.ts';
-import { type AttemptedRow, loadWriteBack, saveOutcomes, type WriteBackDeal } from './write-back-store.ts';
+import { type Plan, planDeal, refuseAll, splitAlike, toAttempts } from './write-back-plan.ts';
+import { loadWriteBack } from './write-back-store.ts';
 
-/** Two hundred deals are a few hundred rows: full batches for the CRM, short turns for the others. */
+/** A thousand deals are some thousands of rows: full batches for the CRM, and still a short turn. */
 const DEALS_PER_BATCH = 1_000;
 const WAIT_FOR_SCHEMA_MS = 60_000;
 
@@ -37,67 +40,86 @@ export function createWriteBackLane(deps: SyncDeps): LaneHandler {
         const wholeDeals = schema.rung === 'deal_fields';
         const plans = loaded.map((deal) => planDeal(deal, schema.version, wholeDeals));
         const wanted = plans.filter((plan) => plan.deal !== null);
-        const outcomes =
-          wanted.length === 0
-            ? []
-            : await openConnector(deps, connection).write(
-                wanted.flatMap((plan) => plan.deal ?? []),
-                batch.signal,
-              );
-        const attempted = toAttempts(wanted, outcomes);
-        const now = deps.clock.now();
-        await withOrganization(deps.db, connection.organizationId, (tx) =>
-          saveOutcomes(tx, connection, attempted, schema.version, now),
-        );
-        return settle(batch.items, plans, attempted, now);
+        const connector = openConnector(deps, connection);
+        const place = { version: schema.version, place: placeOf(schema) };
+        const writing = { connection, schema: place, connector, signal: batch.signal };
+        const attempted = await writeAll(deps, writing, wanted);
+        return settle(batch.items, plans, attempted, deps.clock.now());
       }),
   };
 }
 
-interface Plan {
-  readonly dealId: string;
-  /** What to tell the CRM; null = nothing differs. */
-  readonly deal: DesiredDeal | null;
-  readonly hashes: ReadonlyMap<string, string>;
-  /** A row that the CRM refused as it still is: waits for a person or for tomorrow. */
-  readonly stillRejected: boolean;
+interface Writing {
+  readonly connection: Connection;
+  readonly schema: { readonly version: string; readonly place: string };
+  readonly connector: Connector;
+  readonly signal: AbortSignal;
 }
 
-/** The difference between desired and known. A row refused before is left alone while neither it nor the schema changed. */
-function planDeal(deal: WriteBackDeal, schemaVersion: string, wholeDeals: boolean): Plan {
-  const known = new Map(deal.known.map((row) => [row.key, row]));
-  const refused = (key: string, hash: string) => {
-    const row = known.get(key);
-    return row?.rejectedHash === hash && row.rejectedSchema === schemaVersion;
-  };
-  const differing = deal.desired.filter((row) => known.get(row.key)?.writtenHash !== row.hash);
-  const rows = differing.filter((row) => !refused(row.key, row.hash));
-  const desiredKeys = new Set(deal.desired.map((row) => row.key));
-  const stale = deal.known.filter((row) => !desiredKeys.has(row.key) && row.writtenHash !== null);
-  const retire = stale.filter((row) => !refused(row.key, 'retire'));
-  const somethingDiffers = rows.length > 0 || retire.length > 0;
-  return {
-    dealId: deal.dealId,
-    deal: somethingDiffers
-      ? {
-          dealExternalId: deal.dealExternalId,
-          rows: wholeDeals ? deal.desired : rows,
-          retire: retire.map(({ key, crmRowId }) => ({ key, crmRowId })),
-        }
-      : null,
-    hashes: new Map(deal.desired.map((row) => [row.key, row.hash])),
-    stillRejected: rows.length < differing.length || retire.length < stale.length,
-  };
+/** Of deals that were refused alike one goes first; the others follow when it is taken. */
+async function writeAll(
+  deps: SyncDeps,
+  writing: Writing,
+  plans: readonly Plan[],
+): Promise<readonly AttemptedRow[]> {
+  const { first, held } = splitAlike(plans);
+  const attempted = await writePlans(deps, writing, first);
+  const taken: Plan[] = [];
+  const refused: AttemptedRow[] = [];
+  for (const [probe, others] of held) {
+    const results = attempted.filter((row) => row.dealId === probe.dealId).map((row) => row.outcome.result);
+    const again = results.find((result) => result.status === 'rejected');
+    if (again === undefined) taken.push(...others);
+    else refused.push(...toAttempts(others, refuseAll(others, again.reason, again.message)));
+  }
+  await saveAttempts(deps, writing, refused);
+  return [...attempted, ...refused, ...(await writePlans(deps, writing, taken))];
 }
 
-function toAttempts(plans: readonly Plan[], outcomes: readonly RowOutcome[]): readonly AttemptedRow[] {
-  const planOf = new Map(
-    plans.flatMap((plan) => (plan.deal ? [[plan.deal.dealExternalId, plan] as const] : [])),
+async function writePlans(
+  deps: SyncDeps,
+  writing: Writing,
+  plans: readonly Plan[],
+): Promise<readonly AttemptedRow[]> {
+  if (plans.length === 0) return [];
+  const { connection, schema } = writing;
+  const begun = plans.flatMap(({ dealId, deal }) =>
+    [...(deal?.rows ?? []), ...(deal?.retire ?? [])].map(({ key }) => ({
+      dealId,
+      key,
+      dealExternalId: deal?.dealExternalId ?? '',
+    })),
   );
-  return outcomes.flatMap((outcome) => {
-    const plan = planOf.get(outcome.dealExternalId);
-    return plan ? [{ dealId: plan.dealId, outcome, hash: plan.hashes.get(outcome.key) ?? null }] : [];
-  });
+  await withOrganization(deps.db, connection.organizationId, (tx) =>
+    beginWrite(tx, connection, begun, schema.place, deps.clock.now()),
+  );
+  const attempted = toAttempts(plans, await tell(writing, plans));
+  await saveAttempts(deps, writing, attempted);
+  return attempted;
+}
+
+/** A refusal of us as a whole is every row's: it is kept with them, shown, and tried again as theirs are. */
+async function tell({ connector, signal }: Writing, plans: readonly Plan[]): Promise<readonly RowOutcome[]> {
+  try {
+    return await connector.write(
+      plans.flatMap((plan) => plan.deal ?? []),
+      signal,
+    );
+  } catch (error) {
+    if (!(error instanceof Rejected)) throw error;
+    return refuseAll(plans, error.reason, error.message);
+  }
+}
+
+async function saveAttempts(
+  deps: SyncDeps,
+  { connection, schema }: Writing,
+  attempted: readonly AttemptedRow[],
+): Promise<void> {
+  if (attempted.length === 0) return;
+  await withOrganization(deps.db, connection.organizationId, (tx) =>
+    saveOutcomes(tx, connection, attempted, schema, deps.clock.now()),
+  );
 }
 
 function settle(

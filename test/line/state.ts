@@ -106,7 +106,7 @@ export async function wantedCrmRows({ sql }: Line, { organizationId: o }: Tenant
     join attributions a on a.organization_id = ${o} and a.deal_id = c.deal_id and a.model_of_record = c.model
     cross join lateral (select min(x.external_id) as external_id from partner_links l
       join accounts x on x.organization_id = ${o} and x.id = l.account_id where l.organization_id = ${o} and l.partner_id = c.partner_id) p
-    where c.organization_id = ${o} and c.share_bps > 0`;
+    where c.organization_id = ${o} and (c.share_bps > 0 or c.amount_minor <> 0)`;
   return rows
     .map((row) => ({ ...row }))
     .sort((a, b) => (`${a.deal} ${a.partner}` < `${b.deal} ${b.partner}` ? -1 : 1));

@@ -26,6 +26,8 @@ const known = (key: string, writtenHash: string | null) => ({
   writtenHash,
   rejectedHash: null,
   rejectedSchema: null,
+  rejectedReason: null,
+  accountExternalId: null,
 });
 const deal = (writtenHash: string | null): WriteBackDeal => ({
   dealId: 'deal',

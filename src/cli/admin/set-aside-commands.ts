@@ -1,7 +1,8 @@
 import { recordAudit } from '../../identity/audit-store.ts';
 import { withOrganization } from '../../platform/db/client.ts';
 import { LANES } from '../../platform/jobs/lanes.ts';
-import { listSetAside, markWork } from '../../platform/jobs/work-store.ts';
+import { listSetAside } from '../../platform/jobs/work-store.ts';
+import { retrySetAside } from '../../sync/set-aside-store.ts';
 import { countOf, oneOf, type TenantCommand } from './command.ts';
 import { organizationOf } from './identity-commands.ts';
 
@@ -40,23 +41,15 @@ const retryCommand = (): TenantCommand => ({
     const lane = given.lane === undefined ? null : oneOf(given, 'lane', LANES);
     const { organizationId } = await organizationOf(db, given);
     const taken = await withOrganization(db, organizationId, async (tx) => {
-      const waiting = await listSetAside(tx, organizationId, 10_000);
-      const wanted = waiting.filter((work) => lane === null || work.lane === lane);
-      for (const [key, works] of Map.groupBy(wanted, (work) => `${work.lane} ${work.scopeId}`)) {
-        const [name, scopeId] = key.split(' ');
-        const known = LANES.find((one) => one === name);
-        if (known === undefined || scopeId === undefined) continue;
-        const objects = works.map(({ object }) => object);
-        await markWork(tx, { organizationId, lane: known, scopeId }, objects, by.now);
-        await recordAudit(tx, {
-          ...by,
-          organizationId,
-          action: 'work.retry',
-          subject: `work:${known}:${scopeId}`,
-          details: { objects: objects.length },
-        });
-      }
-      return wanted.length;
+      const count = await retrySetAside(tx, organizationId, lane === null ? {} : { lane }, by.now);
+      await recordAudit(tx, {
+        ...by,
+        organizationId,
+        action: 'set-aside.retry',
+        subject: lane ?? 'all',
+        details: { count },
+      });
+      return count;
     });
     io.out(String(taken));
   },
