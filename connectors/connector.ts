@@ -75,6 +75,8 @@ export interface DealRecord {
   readonly partnerFields: Readonly<Record<string, string>>;
   /** Activities associated now: a complete set of references (facts are fetched on their own). */
   readonly activities: readonly RecordRef[];
+  /** Kinds of activities that the CRM does not let us see: of these, `activities` says nothing at all. */
+  readonly unknownActivityKinds?: readonly ActivityKind[];
 }
 export interface DealAccount {
   readonly externalId: string;
@@ -157,6 +159,8 @@ export interface AccountFacts {
   /** Where a person opens records, e.g. `https://app.hubspot.com/contacts/123`. */
   readonly recordBaseUrl: string;
   readonly edition: string | null;
+  /** Kinds of activities that the CRM refuses to show: everything goes on without them. */
+  readonly unreadableKinds?: readonly ActivityKind[];
   /** What the connector found out about this account and needs again; nobody else reads it. */
   readonly quirks?: Readonly<Record<string, string>>;
 }

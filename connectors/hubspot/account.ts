@@ -1,13 +1,20 @@
 import type { z } from 'zod';
 import { Rejected } from '../../src/platform/errors.ts';
-import type { AccountFacts } from '../connector.ts';
+import { ACTIVITY_KINDS, type AccountFacts, type ActivityKind } from '../connector.ts';
+import { isForbidden } from './associations.ts';
 import type { CallHubSpot } from './client.ts';
 import { exponentOf } from './currency.ts';
 import { listDealProperties } from './deal-fields.ts';
 import { detectEmptyFields } from './empty-fields.ts';
-import { OBJECT_TYPE_IDS } from './kinds.ts';
+import { OBJECT_TYPE_IDS, toObjectName } from './kinds.ts';
 import { DEAL_FIELDS } from './our-fields.ts';
-import { AccountDetailsSchema, LabelsSchema, OwnersSchema, PipelinesSchema } from './schema.ts';
+import {
+  AccountDetailsSchema,
+  IgnoredSchema,
+  LabelsSchema,
+  OwnersSchema,
+  PipelinesSchema,
+} from './schema.ts';
 import { HUBSPOT_API_VERSION } from './version.ts';
 
 /**
@@ -15,7 +22,7 @@ import { HUBSPOT_API_VERSION } from './version.ts';
  * the currency settings hold the same list and rates, but behind a scope of their own that nothing here needs.
  */
 export async function describeAccount(call: CallHubSpot, signal: AbortSignal): Promise<AccountFacts> {
-  const [details, pipelines, active, archived, labels, fields] = await Promise.all([
+  const [details, pipelines, active, archived, labels, fields, unreadableKinds] = await Promise.all([
     call(
       {
         operation: 'account.details',
@@ -47,6 +54,7 @@ export async function describeAccount(call: CallHubSpot, signal: AbortSignal): P
       signal,
     ),
     describeDealFields(call, signal),
+    findUnreadableKinds(call, signal),
   ]);
   const currencies = [details.companyCurrency, ...(details.additionalCurrencies ?? [])];
   return {
@@ -71,8 +79,35 @@ export async function describeAccount(call: CallHubSpot, signal: AbortSignal): P
     ),
     recordBaseUrl: `https://${details.uiDomain}/contacts/${details.portalId}`,
     edition: details.accountType ?? null,
+    unreadableKinds,
     ...fields,
   };
+}
+
+/** Some kinds need permissions of their own (e-mails: `sales-email-read`), which an admin may hold back. */
+async function findUnreadableKinds(call: CallHubSpot, signal: AbortSignal): Promise<readonly ActivityKind[]> {
+  const readable = await Promise.all(ACTIVITY_KINDS.map((kind) => mayRead(call, kind, signal)));
+  return ACTIVITY_KINDS.filter((_, at) => readable[at] === false);
+}
+
+async function mayRead(call: CallHubSpot, kind: ActivityKind, signal: AbortSignal): Promise<boolean> {
+  const name = toObjectName(kind);
+  try {
+    await call(
+      {
+        operation: `${name}.probe`,
+        path: `/crm/objects/${HUBSPOT_API_VERSION}/${name}`,
+        query: { limit: '1' },
+        schema: IgnoredSchema,
+        repeatable: true,
+      },
+      signal,
+    );
+    return true;
+  } catch (error) {
+    if (isForbidden(error)) return false;
+    throw error;
+  }
 }
 
 /** Words in a property's internal name that say it may hold a partner. */

@@ -1,5 +1,5 @@
-import { RetryLater } from '../../src/platform/errors.ts';
-import type { RecordKind } from '../connector.ts';
+import { Rejected, RetryLater } from '../../src/platform/errors.ts';
+import { ACTIVITY_KINDS, type ActivityKind, type RecordKind } from '../connector.ts';
 import type { CallHubSpot } from './client.ts';
 import { associatedKinds, OBJECT_TYPE_IDS, toObjectName } from './kinds.ts';
 import type { Associations } from './mapper.ts';
@@ -12,29 +12,54 @@ export const ASSOCIATION_READ_BATCH = 1_000;
 
 /**
  * Every association set that records of `kind` carry, for all `ids`, complete: the other ends are read in
- * parallel, and a record with more associations than one answer holds is paged on its own.
+ * parallel, and a record with more associations than one answer holds is paged on its own. A set of activities that
+ * HubSpot refuses to show is left out, which says "unknown"; an empty one says "none".
+ * @param unreadable kinds that are known to be refused: not asked for again
  */
 export async function readAssociations(
   call: CallHubSpot,
   kind: RecordKind,
   ids: readonly string[],
+  unreadable: readonly ActivityKind[],
   signal: AbortSignal,
 ): Promise<(id: string) => Associations> {
-  const others = associatedKinds(kind);
+  const others = associatedKinds(kind).filter((other) => !(unreadable as readonly string[]).includes(other));
   const sets = await Promise.all(
     others.map((other) =>
-      readAssociationSet(
-        call,
-        toObjectName(kind),
-        toObjectName(other),
-        OBJECT_TYPE_IDS[kind],
-        OBJECT_TYPE_IDS[other],
-        ids,
-        signal,
+      unlessRefused(other, () =>
+        readAssociationSet(
+          call,
+          toObjectName(kind),
+          toObjectName(other),
+          OBJECT_TYPE_IDS[kind],
+          OBJECT_TYPE_IDS[other],
+          ids,
+          signal,
+        ),
       ),
     ),
   );
-  return (id) => Object.fromEntries(others.map((other, at) => [other, sets[at]?.get(id) ?? []]));
+  return (id) =>
+    Object.fromEntries(
+      others.flatMap((other, at) => {
+        const set = sets[at];
+        return set === undefined || set === null ? [] : [[other, set.get(id) ?? []]];
+      }),
+    );
+}
+
+/** Is it a refusal for want of a permission, which only the account's admin can give? */
+export const isForbidden = (error: unknown): boolean =>
+  error instanceof Rejected && (error.reason === 'missing_scope' || error.reason === 'forbidden');
+
+/** Deals are read without their e-mails rather than not at all; companies and people nobody can do without. */
+async function unlessRefused<T>(other: RecordKind, read: () => Promise<T>): Promise<T | null> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isForbidden(error) && (ACTIVITY_KINDS as readonly string[]).includes(other)) return null;
+    throw error;
+  }
 }
 
 /**

@@ -42,7 +42,7 @@ async function fetchKind(
   const context: MappingContext = { ...ctx, readAt: ctx.clock.now().toISOString() };
   const [rows, associationsOf] = await Promise.all([
     readBatch(call, toObjectName(kind), asked, propertiesOf(ctx, kind), false, signal),
-    readAssociations(call, kind, asked, signal),
+    readAssociations(call, kind, asked, ctx.facts?.unreadableKinds ?? [], signal),
   ]);
   const byId = new Map(rows.map((row) => [row.id, row]));
   const present = asked.flatMap((id) => {
@@ -102,7 +102,13 @@ async function lookAgain(
       .filter((row) => !asked.has(row.id) || !known.has(row.id))
       .map((row) => [row.id, row]),
   );
-  const associationsOf = await readAssociations(call, kind, [...extra.keys()], signal);
+  const associationsOf = await readAssociations(
+    call,
+    kind,
+    [...extra.keys()],
+    ctx.facts?.unreadableKinds ?? [],
+    signal,
+  );
   const gone = unanswered.filter((id) => !survivors.has(id));
   return [
     ...[...extra.values()].map((row) => toPresent(kind, row, associationsOf(row.id), context)),

@@ -17,7 +17,7 @@ import type { Properties } from './outcome.ts';
 import { toDirection, toInstant, toLabel, toOccurredAt, toOutcome } from './outcome.ts';
 import type { Association, HubSpotObject } from './schema.ts';
 
-/** Complete association sets of one record, by the other end's kind. */
+/** Complete association sets of one record, by the other end's kind; one that is left out is unknown, not empty. */
 export type Associations = Readonly<Partial<Record<RecordKind, readonly Association[]>>>;
 
 export interface MappingContext {
@@ -94,6 +94,7 @@ function toDeal(object: HubSpotObject, associations: Associations, context: Mapp
   const stageId = properties.dealstage ?? null;
   const pipelineId = properties.pipeline ?? null;
   const state = properties.dealstage === undefined ? UNKNOWN : toState(pipelineId, stageId, context.facts);
+  const unknownActivityKinds = ACTIVITY_KINDS.filter((kind) => associations[kind] === undefined);
   return {
     kind: 'deal',
     name: properties.dealname ?? null,
@@ -111,6 +112,7 @@ function toDeal(object: HubSpotObject, associations: Associations, context: Mapp
     activities: ACTIVITY_KINDS.flatMap((kind) =>
       idsOf(associations[kind]).map((externalId) => ({ kind, externalId })),
     ),
+    ...(unknownActivityKinds.length > 0 ? { unknownActivityKinds } : {}),
   };
 }
 

@@ -1,6 +1,6 @@
 import { Rejected } from '../../src/platform/errors.ts';
 import type { ConnectorContext, Finding, RecordKind } from '../connector.ts';
-import { RECORD_KINDS } from '../connector.ts';
+import { ACTIVITY_KINDS, RECORD_KINDS } from '../connector.ts';
 import type { CallHubSpot } from './client.ts';
 import { listDealProperties } from './deal-fields.ts';
 import { ESSENTIAL_DEAL_PROPERTIES, toObjectName } from './kinds.ts';
@@ -36,7 +36,9 @@ async function checkReadable(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const name = toObjectName(kind);
-  return await refusalsOf(`${name} cannot be read`, () =>
+  const isActivity = (ACTIVITY_KINDS as readonly string[]).includes(kind);
+  const what = `${name} cannot be read${isActivity ? ': results are computed from everything else' : ''}`;
+  return await refusalsOf(what, () =>
     call(
       {
         operation: `${name}.probe`,

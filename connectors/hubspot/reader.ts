@@ -212,6 +212,12 @@ async function complete(
 ): Promise<readonly Snapshot[]> {
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.id);
-  const associationsOf = await readAssociations(call, kind, ids, signal);
+  const associationsOf = await readAssociations(
+    call,
+    kind,
+    ids,
+    context.facts?.unreadableKinds ?? [],
+    signal,
+  );
   return rows.map((row) => toPresent(kind, row, associationsOf(row.id), context));
 }

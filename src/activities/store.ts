@@ -110,6 +110,8 @@ export async function noteActivityReferences(
   deals: readonly {
     readonly externalId: string;
     readonly activities: readonly { kind: string; externalId: string }[];
+    /** Kinds on which this list says nothing: hidden is not "none". */
+    readonly unknownKinds: readonly string[];
   }[],
 ): Promise<readonly { readonly reference: string; readonly stub: boolean }[]> {
   if (deals.length === 0) return [];
@@ -118,7 +120,7 @@ export async function noteActivityReferences(
       deal.activities.map((a) => ({ deal: deal.externalId, kind: a.kind, external_id: a.externalId })),
     ),
   );
-  const asked = rowsParameter(deals.map((deal) => ({ deal: deal.externalId })));
+  const asked = rowsParameter(deals.map((deal) => ({ deal: deal.externalId, unknown: deal.unknownKinds })));
   const organization = sql`${organizationId}::uuid`;
   const input = sql`jsonb_to_recordset(${edges}) as r(deal text, kind text, external_id text)`;
   await tx.execute(sql`
@@ -133,10 +135,11 @@ export async function noteActivityReferences(
     where a.changed_at is null or (a.deleted_at is null and not exists (
       select from activity_deals e where e.organization_id = ${organization} and e.activity_id = a.id and e.deal_external_id = r.deal))
     union
-    select a.kind || ':' || a.external_id, a.changed_at is null from jsonb_to_recordset(${asked}) as q(deal text)
+    select a.kind || ':' || a.external_id, a.changed_at is null from jsonb_to_recordset(${asked}) as q(deal text, unknown text[])
     join activity_deals e on e.organization_id = ${organization} and e.connection_id = ${connectionId}::uuid and e.deal_external_id = q.deal
     join activities a on a.organization_id = ${organization} and a.id = e.activity_id and a.deleted_at is null
-    where not exists (select from ${input} where r.deal = q.deal and r.kind = a.kind and r.external_id = a.external_id)`,
+    where not a.kind = any(q.unknown)
+      and not exists (select from ${input} where r.deal = q.deal and r.kind = a.kind and r.external_id = a.external_id)`,
   );
 }
 

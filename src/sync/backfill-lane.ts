@@ -7,13 +7,12 @@ import { type ClaimedWork, markWork, type WorkOutcome } from '../platform/jobs/w
 import {
   advanceBackfill,
   type Connection,
-  findConnection,
   isCatchingUp,
   listPositions,
   raiseWatermark,
   type SyncPosition,
-  saveFacts,
 } from './connection-store.ts';
+import { describeConnection, hasBecomeUnreadable, isUnreadable } from './describing.ts';
 import { applySnapshots } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
 import { again, forAll, inAWhile, whenConnected } from './with-connection.ts';
@@ -37,14 +36,17 @@ export function createBackfillLane(deps: SyncDeps): LaneHandler {
     batch: 1,
     handle: (batch) =>
       whenConnected(deps, batch, async (found) => {
-        const connection = found.facts === null ? await describe(deps, found, batch.signal) : found;
-        const positions = await withOrganization(deps.db, connection.organizationId, (tx) =>
-          listPositions(tx, connection),
+        const positions = await withOrganization(deps.db, found.organizationId, (tx) =>
+          listPositions(tx, found),
         );
+        // Permissions and stages may be others than at the last read.
+        const begins = ORDER.every((k) => positions.find((p) => p.kind === k)?.backfill === 'waiting');
+        const connection =
+          found.facts === null || begins ? await describeConnection(deps, found, batch.signal) : found;
         const kind = ORDER.find((k) => positions.some((p) => p.kind === k && p.backfill !== 'done'));
         if (kind === undefined) return end(deps, connection, positions, batch);
         const position = positions.find((p) => p.kind === kind);
-        if (isActivity(kind)) await readActivities(deps, connection, kind, position, batch.signal);
+        if (isActivity(kind)) await readIfShown(deps, connection, kind, position, batch.signal);
         else await readPage(deps, connection, kind, position, batch.signal);
         return forAll(batch.items, again(deps.clock.now()));
       }),
@@ -53,15 +55,6 @@ export function createBackfillLane(deps: SyncDeps): LaneHandler {
 
 const isActivity = (kind: RecordKind): kind is (typeof ACTIVITY_KINDS)[number] =>
   (ACTIVITY_KINDS as readonly string[]).includes(kind);
-
-async function describe(deps: SyncDeps, connection: Connection, signal: AbortSignal): Promise<Connection> {
-  const facts = await openConnector(deps, connection).describeAccount(signal);
-  const described = await withOrganization(deps.db, connection.organizationId, async (tx) => {
-    await saveFacts(tx, connection, facts, deps.clock.now());
-    return findConnection(tx, connection);
-  });
-  return described ?? { ...connection, facts };
-}
 
 async function readPage(
   deps: SyncDeps,
@@ -88,6 +81,28 @@ async function readPage(
   await withOrganization(deps.db, connection.organizationId, (tx) =>
     advanceBackfill(tx, connection, kind, { cursor: null, rows: 0, expected: null }, deps.clock.now()),
   );
+}
+
+/** A kind that the CRM refuses counts as read: everything else goes on without it. */
+async function readIfShown(
+  deps: SyncDeps,
+  connection: Connection,
+  kind: ActivityKind,
+  position: SyncPosition | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const step = { cursor: null, rows: 0, expected: null };
+  if (isUnreadable(connection, kind)) {
+    await withOrganization(deps.db, connection.organizationId, (tx) =>
+      advanceBackfill(tx, connection, kind, step, deps.clock.now()),
+    );
+    return;
+  }
+  try {
+    await readActivities(deps, connection, kind, position, signal);
+  } catch (error) {
+    if (!(await hasBecomeUnreadable(deps, connection, kind, error, signal))) throw error;
+  }
 }
 
 async function readActivities(
@@ -165,7 +180,7 @@ async function end(
   const now = deps.clock.now();
   const left = await withOrganization(deps.db, connection.organizationId, async (tx) => {
     // Named by a webhook's deal after the read of its kind had ended.
-    for (const kind of ACTIVITY_KINDS)
+    for (const kind of ACTIVITY_KINDS.filter((k) => !isUnreadable(connection, k)))
       if ((await listActivityStubs(tx, connection, kind, 1)).length > 0) return kind;
     if (await isCatchingUp(tx, connection)) return 'fetches' as const;
     await finish(tx, deps, connection);
@@ -174,7 +189,7 @@ async function end(
   if (left === null) return new Map();
   if (left === 'fetches') return forAll(batch.items, inAWhile(now, LOOK_AGAIN_MS));
   const position = positions.find((p) => p.kind === left);
-  await readActivities(deps, connection, left, position, batch.signal);
+  await readIfShown(deps, connection, left, position, batch.signal);
   return forAll(batch.items, again(deps.clock.now()));
 }
 

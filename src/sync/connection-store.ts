@@ -14,6 +14,7 @@ import {
   toInstant,
   toInstantOrNull,
 } from '../platform/db/client.ts';
+import { markWork } from '../platform/jobs/work-store.ts';
 import { connections, syncPositions } from './tables.ts';
 
 export type ConnectionStatus = 'active' | 'reconnect_needed' | 'uninstalled';
@@ -116,8 +117,27 @@ export async function setConnectionStatus(
   return rows.length > 0;
 }
 
-/** Facts as described now. The first description also proposes the partner fields; the admin may choose others. */
+/**
+ * Facts as described now. The first description also proposes the partner fields; the admin may choose others. A kind
+ * that the CRM shows again is read, and with it the deals, whose lists left it out.
+ */
 export async function saveFacts(tx: Tx, key: ConnectionKey, facts: AccountFacts, now: Date): Promise<void> {
+  const [before] = await tx
+    .select({ facts: connections.facts })
+    .from(connections)
+    .where(byKey(key))
+    .for('update');
+  const hidden = (before?.facts as AccountFacts | null | undefined)?.unreadableKinds ?? [];
+  const shown = hidden.filter((kind) => !facts.unreadableKinds?.includes(kind));
+  if (shown.length > 0) {
+    await resetPositions(tx, key, ['deal', ...shown], now);
+    await markWork(
+      tx,
+      { organizationId: key.organizationId, lane: 'backfill', scopeId: key.connectionId },
+      [''],
+      now,
+    );
+  }
   await tx
     .update(connections)
     .set({

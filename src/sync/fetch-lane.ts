@@ -4,6 +4,7 @@ import { Rejected } from '../platform/errors.ts';
 import { type LaneHandler, outcomeOfError } from '../platform/jobs/run-lane.ts';
 import type { ClaimedWork, WorkOutcome } from '../platform/jobs/work-store.ts';
 import { type Connection, isBackfilled } from './connection-store.ts';
+import { isUnreadable } from './describing.ts';
 import { applySnapshots } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
 import { whenConnected } from './with-connection.ts';
@@ -19,10 +20,14 @@ export function createFetchLane(deps: SyncDeps): LaneHandler {
     handle: (batch) =>
       whenConnected(deps, batch, async (connection) => {
         const outcomes = new Map<ClaimedWork, WorkOutcome>();
-        const readable = batch.items.filter((item) => parseReference(item.object) !== null);
-        for (const item of batch.items)
-          if (!readable.includes(item))
+        const readable: ClaimedWork[] = [];
+        for (const item of batch.items) {
+          const reference = parseReference(item.object);
+          // When the kind is shown again, its full read and a search find what this hint was about.
+          if (reference !== null && !isUnreadable(connection, reference.ref.kind)) readable.push(item);
+          if (reference === null)
             outcomes.set(item, { status: 'set-aside', reason: `"${item.object}" is not a record reference` });
+        }
         try {
           await fetchAndApply(deps, connection, readable, batch.signal);
         } catch (error) {

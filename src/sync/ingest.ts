@@ -138,6 +138,7 @@ async function applyDeals(
     present.map(({ snapshot, record }) => ({
       externalId: snapshot.ref.externalId,
       activities: record.activities,
+      unknownKinds: record.unknownActivityKinds ?? [],
     })),
   );
   // A full read goes through the stubs itself, a thousand at a time; it never comes to what it knows already.

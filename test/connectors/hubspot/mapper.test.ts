@@ -68,6 +68,11 @@ function toDeal(
 const without = (name: keyof typeof FULL) =>
   Object.fromEntries(Object.entries(FULL).filter(([key]) => key !== name));
 
+test('a set of activities that was not read is unknown, not empty', () => {
+  const sets = { account: [], meeting: [], call: [], note: [], task: [] };
+  expect(toDeal(FULL, sets).record).toMatchObject({ activities: [], unknownActivityKinds: ['email'] });
+});
+
 test('a deal in full', () => {
   const snapshot = toDeal(
     { ...FULL, referrer: '  Globex ' },
@@ -91,6 +96,9 @@ test('a deal in full', () => {
       ],
       meeting: [{ toObjectId: '70', associationTypes: [] }],
       note: [{ toObjectId: '71', associationTypes: [] }],
+      call: [],
+      email: [],
+      task: [],
     },
   );
   expect(snapshot).toMatchObject({

@@ -7,7 +7,15 @@ import { VERSION } from './paths.ts';
 import { associateRecords, disassociateRecords } from './records.ts';
 import { type BatchError, batchReply, invalid, notFound } from './replies.ts';
 import type { ObjectTable } from './state.ts';
-import { batchTimes, checkSize, liveLinks, needEdition, objectScope, parseBody } from './wire.ts';
+import {
+  batchTimes,
+  checkSize,
+  liveLinks,
+  needEdition,
+  needMailScope,
+  objectScope,
+  parseBody,
+} from './wire.ts';
 
 const MAX_READ = 1_000;
 const MAX_WRITE = 2_000;
@@ -44,6 +52,7 @@ function ends(
   const to = call.table('toType');
   call.needScope(objectScope(from, access));
   call.needScope(objectScope(to, 'read'));
+  for (const table of [from, to]) needMailScope(call, table);
   needEdition(call.portal, from);
   needEdition(call.portal, to);
   return { from, to };

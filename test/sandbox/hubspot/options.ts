@@ -73,6 +73,8 @@ export interface Knobs {
   normaliseNumbers: boolean;
   /** What a batch read says of ids that are not there. */
   missingInBatchRead: 'errors' | 'omitted';
+  /** HubSpot's reference is silent on mails without `sales-email-read`: their text is left out, or they are refused whole. */
+  mailsWithoutScope: 'without_text' | 'refused';
   /** `count` keeps only counters, for benches of 100,000 rows. */
   log: 'full' | 'count';
   webhooks: WebhookKnobs;
@@ -117,6 +119,7 @@ export function defaultKnobs(): Knobs {
     requireOnUpdate: false,
     normaliseNumbers: true,
     missingInBatchRead: 'errors',
+    mailsWithoutScope: 'without_text',
     log: 'full',
     webhooks: { delayMs: { min: 0, max: 0 }, duplicate: 0, sharedEventId: 0, reorder: false, maxBatch: 100 },
     chaos: {

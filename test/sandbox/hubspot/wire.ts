@@ -43,8 +43,14 @@ export const schemaScope = (table: ObjectTable, access: 'read' | 'write'): strin
 export function allowedTable(call: Call, access: 'read' | 'write', name = 'objectType'): ObjectTable {
   const table = call.table(name);
   call.needScope(objectScope(table, access));
+  needMailScope(call, table);
   needEdition(call.portal, table);
   return table;
+}
+
+export function needMailScope(call: Call, table: ObjectTable): void {
+  if (table.typeId === '0-49' && call.sandbox.knobs.mailsWithoutScope === 'refused')
+    call.needScope('sales-email-read');
 }
 
 export function needEdition(portal: Portal, table: Pick<ObjectTable, 'custom'>): void {
