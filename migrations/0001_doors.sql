@@ -261,7 +261,7 @@ begin
   for changed in
     select s.relid::regclass from pg_stat_user_tables s join pg_class c on c.oid = s.relid
     where s.schemaname in ('public', 'ops', 'graphile_worker') and c.relkind = 'r'
-      and s.n_mod_since_analyze > greatest(1000, c.reltuples / 2)
+      and s.n_mod_since_analyze > greatest(100, c.reltuples / 2)
     order by s.relid
   loop
     execute format('analyze %s', changed);

@@ -113,6 +113,10 @@ async function openLine(ground: Ground) {
   );
   const config = benchConfig({ HUBSPOT_API_URL: server.url, HUBSPOT_APP_URL: server.url });
   const { app, jobs } = composeTributary({ config, db, clock, log, metrics: createMetrics(), readiness: [] });
+  // The watch that a supervised worker keeps; by wall time, as there.
+  const statistics = setInterval(() => {
+    db.doors`select ops.refresh_statistics()`.catch(() => {});
+  }, SUPERVISION.statisticsMs);
   return {
     db,
     clock,
@@ -121,6 +125,7 @@ async function openLine(ground: Ground) {
     note: remark(ground, clock),
     drain: () => drain(pool, db, clock, toTaskList(jobs)),
     close: async () => {
+      clearInterval(statistics);
       await server.close();
       await pool.end();
       await db.close();
@@ -135,19 +140,11 @@ async function drain(
   taskList: ReturnType<typeof toTaskList>,
 ): Promise<void> {
   const logger = new Logger(() => () => {});
-  // The watch that a supervised worker keeps; by wall time, as there.
-  const statistics = setInterval(() => {
-    db.doors`select ops.refresh_statistics()`.catch(() => {});
-  }, SUPERVISION.statisticsMs);
-  try {
-    for (;;) {
-      await runOnce({ pgPool: pool, concurrency: 4, noHandleSignals: true, taskList, logger });
-      const [row] = await db.doors<{ woken: number }[]>`
-        select ops.wake_due_work(${clock.now().toISOString()}::timestamptz) as woken`;
-      if ((row?.woken ?? 0) === 0) return;
-    }
-  } finally {
-    clearInterval(statistics);
+  for (;;) {
+    await runOnce({ pgPool: pool, concurrency: 4, noHandleSignals: true, taskList, logger });
+    const [row] = await db.doors<{ woken: number }[]>`
+      select ops.wake_due_work(${clock.now().toISOString()}::timestamptz) as woken`;
+    if ((row?.woken ?? 0) === 0) return;
   }
 }
 

@@ -33,7 +33,7 @@ export const SUPERVISION: SupervisionTimes = {
   graceMs: 30_000,
   settleMs: 30_000,
   sweepMs: 1_000,
-  statisticsMs: 5_000,
+  statisticsMs: 2_000,
 };
 
 /**
