@@ -3,6 +3,7 @@ import { markRecompute } from '../attribution/dirty-store.ts';
 import type { By } from '../identity/actor.ts';
 import { recordAudit } from '../identity/audit-store.ts';
 import { query, type Tx } from '../platform/db/client.ts';
+import { markPartnerWriteBack } from '../sync/set-aside-store.ts';
 import { partnerLinks } from './tables.ts';
 
 /** `[fromOn, toOn)` in days of the organization's zone; null = open. */
@@ -99,6 +100,7 @@ export async function createLink(
     now,
   });
   await markRecompute(tx, organizationId, { linkIds: [id] }, { now });
+  await markPartnerWriteBack(tx, organizationId, partnerId, now);
   return { status: 'linked', link };
 }
 
@@ -159,6 +161,7 @@ export async function endLink(
   if (link.fromOn !== null && link.fromOn >= toOn) return { status: 'before-start', fromOn: link.fromOn };
   // Before the change: the deals that the link reaches now are those whose result it may take away.
   await markRecompute(tx, organizationId, { linkIds: [id] }, { now });
+  await markPartnerWriteBack(tx, organizationId, link.partnerId, now);
   await tx
     .update(partnerLinks)
     .set({ toOn })

@@ -80,6 +80,25 @@ export async function markAllWriteBack(tx: Tx, key: ConnectionKey, now: Date): P
   await markWork(tx, scope, dealIds, now);
 }
 
+/** Rows of this partner are associated with its company: when a link changes, each is compared, whatever its credit says. */
+export async function markPartnerWriteBack(
+  tx: Tx,
+  organizationId: string,
+  partnerId: string,
+  now: Date,
+): Promise<void> {
+  const rows = await query<{ scopeId: string; dealId: string }>(
+    tx,
+    sql`select distinct d.connection_id as "scopeId", d.id as "dealId" from credits c
+      join deals d on d.organization_id = ${organizationId}::uuid and d.id = c.deal_id
+      where c.organization_id = ${organizationId}::uuid and c.partner_id = ${partnerId}::uuid`,
+  );
+  for (const [scopeId, deals] of Map.groupBy(rows, (row) => row.scopeId)) {
+    const dealIds = deals.map(({ dealId }) => dealId);
+    await markWork(tx, { organizationId, scopeId, lane: 'write-back' }, dealIds, now);
+  }
+}
+
 /**
  * The account was connected again: a farewell that was not yet said is off, everything set aside is tried again, and every
  * deal is compared once the check-up has found out where to write now.
