@@ -160,6 +160,24 @@ export async function saveCheckUp(
     .where(byKey(key));
 }
 
+/** Adds what a comparison found out, until the next check-up or until it is mended. */
+export async function saveFinding(tx: Tx, key: ConnectionKey, finding: Finding): Promise<void> {
+  await dropFinding(tx, key, finding.code);
+  const added = JSON.stringify([finding]);
+  await tx
+    .update(connections)
+    .set({ findings: sql`${connections.findings} || ${added}::text::jsonb` })
+    .where(byKey(key));
+}
+
+export async function dropFinding(tx: Tx, key: ConnectionKey, code: string): Promise<void> {
+  const others = sql`(select coalesce(jsonb_agg(f), '[]') from jsonb_array_elements(${connections.findings}) f where f ->> 'code' <> ${code})`;
+  await tx
+    .update(connections)
+    .set({ findings: others })
+    .where(and(byKey(key), sql`${connections.findings} @> ${JSON.stringify([{ code }])}::text::jsonb`));
+}
+
 // ── how far each kind has been read ─────────────────────────────────────────────────────────────────────────
 
 export interface SyncPosition {

@@ -1,12 +1,11 @@
 import type { RecordKind } from '../../connectors/connector.ts';
-import { type Tx, withOrganization } from '../platform/db/client.ts';
+import { withOrganization } from '../platform/db/client.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
 import { markWork } from '../platform/jobs/work-store.ts';
 import { type Connection, saveReconciliation } from './connection-store.ts';
 import { distrustRows, findOwnKeys, listDealsToCompare, placeOf } from './crm-row-store.ts';
-import { applySnapshots, markFetch } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
-import { findDiffering, findKnown, listLiveIds } from './reconcile-store.ts';
+import { reconcileRecords } from './reconcile-records.ts';
 import { findWrongRows, isBehind } from './row-drift.ts';
 import { forAll, inAWhile, whenConnected } from './with-connection.ts';
 import { loadWriteBack } from './write-back-store.ts';
@@ -32,50 +31,6 @@ export function createReconcileLane(deps: SyncDeps): LaneHandler {
         return forAll(batch.items, inAWhile(deps.clock.now(), deps.intervals.reconcileMs));
       }),
   };
-}
-
-async function reconcileRecords(
-  deps: SyncDeps,
-  connection: Connection,
-  kind: RecordKind,
-  signal: AbortSignal,
-): Promise<void> {
-  const startedAt = deps.clock.now();
-  const seen = new Set<string>();
-  let drift = 0;
-  const look = async (tx: Tx, ids: readonly string[]) => {
-    drift += ids.length;
-    await markFetch(
-      tx,
-      connection,
-      ids.map((id) => `${kind}:${id}`),
-      { now: deps.clock.now() },
-    );
-  };
-  for await (const page of openConnector(deps, connection).list(kind, null, signal)) {
-    const live = page.snapshots.filter((s) => s.status === 'present');
-    const versions = live.map((s) => ({ externalId: s.ref.externalId, version: s.changedAt }));
-    for (const { externalId } of versions) seen.add(externalId);
-    await withOrganization(deps.db, connection.organizationId, async (tx) => {
-      const differing = new Set(await findDiffering(tx, connection, kind, versions));
-      const known = await findKnown(tx, connection, kind, versions);
-      await look(tx, [...differing]);
-      // CRMs tell nobody that an association changed: the sets of what seems unchanged are compared as well.
-      const unchanged = live.filter((s) => known.has(s.ref.externalId) && !differing.has(s.ref.externalId));
-      const options = { now: deps.clock.now(), verified: false, backfilling: false };
-      drift += await applySnapshots(tx, connection, unchanged, options);
-    });
-  }
-  await withOrganization(deps.db, connection.organizationId, async (tx) => {
-    const ours = await listLiveIds(tx, connection, kind, startedAt);
-    await look(
-      tx,
-      ours.filter((id) => !seen.has(id)),
-    );
-    await saveReconciliation(tx, connection, kind, drift, deps.clock.now());
-  });
-  if (drift > 0)
-    deps.log.warn('reconciliation found differences', { kind, drift, connectionId: connection.connectionId });
 }
 
 /** Reads our own rows back: whatever a person changed, or a lost answer left unclear, is written again. */

@@ -51,18 +51,30 @@ export async function findKnown(
   return new Set(rows.map((r) => r.external_id));
 }
 
-/** What we hold as live and read before the sweep began. */
+/** A page of what we hold as live and read before the sweep began, by ascending id, after `after`. */
 export async function listLiveIds(
   tx: Tx,
   key: ConnectionKey,
   kind: RecordKind,
-  before: Date,
+  page: { readonly before: Date; readonly after: string; readonly limit: number },
 ): Promise<readonly string[]> {
   const { table, where } = source(kind);
   const rows = await query<{ external_id: string }>(
     tx,
     sql`select t.external_id from ${table} t where t.organization_id = ${key.organizationId}::uuid and t.connection_id = ${key.connectionId}::uuid
-      and t.deleted_at is null and t.read_at < ${before.toISOString()}::timestamptz ${where}`,
+      and t.deleted_at is null and t.read_at < ${page.before.toISOString()}::timestamptz and t.external_id > ${page.after} ${where}
+      order by t.external_id limit ${page.limit}`,
   );
   return rows.map((r) => r.external_id);
+}
+
+/** How many we hold as live and read before the sweep began. */
+export async function countLive(tx: Tx, key: ConnectionKey, kind: RecordKind, before: Date): Promise<number> {
+  const { table, where } = source(kind);
+  const rows = await query<{ n: number }>(
+    tx,
+    sql`select count(*)::int as n from ${table} t where t.organization_id = ${key.organizationId}::uuid and t.connection_id = ${key.connectionId}::uuid
+      and t.deleted_at is null and t.read_at < ${before.toISOString()}::timestamptz ${where}`,
+  );
+  return rows[0]?.n ?? 0;
 }
