@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Rejected } from '../../src/platform/errors.ts';
 import type {
   ChangesPage,
   ConnectorContext,
@@ -49,14 +50,46 @@ export async function* listRecords(
     const readAt = ctx.clock.now().toISOString();
     const archived: boolean = position.pass === 'archived';
     const properties = archived ? [modifiedProperty(kind)] : propertiesOf(ctx, kind);
-    const chunk = await listChunk(call, kind, position, properties, signal);
+    const [chunk, total] = await Promise.all([
+      listChunk(call, kind, position, properties, signal),
+      position.done === 0 && !archived ? countRecords(call, kind, signal) : null,
+    ]);
     const snapshots: readonly Snapshot[] = archived
       ? chunk.rows.map((row) => toArchived(kind, row, readAt))
       : await complete(call, kind, chunk.rows, { ...ctx, readAt }, signal);
     const done: number = position.done + chunk.rows.length;
     const next: Position | null = nextPosition(position, chunk.after, done);
-    yield { snapshots, next: next === null ? null : JSON.stringify(next), progress: { done } };
+    const progress = total === null ? { done } : { done, total };
+    yield { snapshots, next: next === null ? null : JSON.stringify(next), progress };
     position = next;
+  }
+}
+
+/** How many live records there are: lists do not tell, a search does. Null when HubSpot does not let us search. */
+async function countRecords(
+  call: CallHubSpot,
+  kind: RecordKind,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const name = toObjectName(kind);
+  try {
+    const answer = await call(
+      {
+        operation: `${name}.count`,
+        bucket: 'search',
+        method: 'POST',
+        path: `/crm/objects/${HUBSPOT_API_VERSION}/${name}/search`,
+        body: { limit: 1, after: '0', properties: [], sorts: [], filterGroups: [] },
+        schema: SearchSchema,
+        repeatable: true,
+      },
+      signal,
+    );
+    return answer.total;
+  } catch (error) {
+    // Only a progress bar is the poorer for it.
+    if (error instanceof Rejected) return null;
+    throw error;
   }
 }
 

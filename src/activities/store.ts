@@ -158,6 +158,20 @@ export async function listActivityStubs(
   return rows.map((r) => r.external_id);
 }
 
+/** How many activities of a kind are known by reference only. */
+export async function countActivityStubs(
+  tx: Tx,
+  { organizationId, connectionId }: ConnectionKey,
+  kind: string,
+): Promise<number> {
+  const rows = await query<{ n: number }>(
+    tx,
+    sql`select count(*)::int as n from activities where organization_id = ${organizationId}::uuid
+      and connection_id = ${connectionId}::uuid and kind = ${kind} and changed_at is null`,
+  );
+  return rows[0]?.n ?? 0;
+}
+
 /** External ids of deals in whose activities these people took part. */
 export async function findDealsOfContacts(
   tx: Tx,

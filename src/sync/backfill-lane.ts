@@ -1,5 +1,5 @@
 import { ACTIVITY_KINDS, type ActivityKind, type RecordKind } from '../../connectors/connector.ts';
-import { listActivityStubs } from '../activities/store.ts';
+import { countActivityStubs, listActivityStubs } from '../activities/store.ts';
 import { releaseHeldDeals } from '../attribution/dirty-store.ts';
 import { type Tx, withOrganization } from '../platform/db/client.ts';
 import type { LaneHandler, WorkBatch } from '../platform/jobs/run-lane.ts';
@@ -126,9 +126,11 @@ async function readActivities(
     );
   const now = deps.clock.now();
   await withOrganization(deps.db, connection.organizationId, async (tx) => {
+    // Deals have named them all by now: counted once, before the first are read.
+    const expected = position?.backfill === 'waiting' ? await countActivityStubs(tx, connection, kind) : null;
     await applySnapshots(tx, connection, snapshots, { now, verified: true, backfilling: true });
     const cursor = stubs.length === ACTIVITIES_PER_STEP ? 'more' : missedSince(position) ? CHANGES : null;
-    await advanceBackfill(tx, connection, kind, { cursor, rows: snapshots.length, expected: null }, now);
+    await advanceBackfill(tx, connection, kind, { cursor, rows: snapshots.length, expected }, now);
   });
 }
 
