@@ -13,6 +13,8 @@ const USAGE = `usage: npm run keys -- new | rewrap
           once ten minutes have passed, so that no installation is under way with an older one
 `;
 
+const SECRETS_PER_PAGE = 200;
+
 process.exitCode = await run(process.argv.slice(2));
 
 async function run([command]: readonly string[]): Promise<number> {
@@ -59,8 +61,6 @@ async function rewrap(): Promise<number> {
     await db.close();
   }
 }
-
-const SECRETS_PER_PAGE = 200;
 
 function rewrapOrganization(db: Database, organizationId: string, keys: readonly MasterKey[]) {
   return rewrapAll({

@@ -71,6 +71,7 @@ test('a new key is put in front, rewrap brings every stored token under it, and 
     MASTER_KEYS: `${fresh},${old}`,
   };
   const rewrapped = run(['rewrap'], env);
+  expect(rewrapped.stderr).toBe('');
   expect(rewrapped).toMatchObject({ status: 0, stdout: '4 secrets are now under v2\n' });
   expect(run(['rewrap'], env).stdout).toBe('0 secrets are now under v2\n');
 
