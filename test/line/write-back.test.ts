@@ -215,3 +215,15 @@ test('rows follow their partner to another company when its link changes', async
   expect(companies).toEqual([customers[1]]);
   expect(companies).not.toContain(partners[0]?.companyId);
 });
+
+test('money that rounds to no percent is written too, and a lost mark is found by the reconciliation', async () => {
+  const { portalId, tenant, newDeal, meet } = await openSmallWorld(line);
+  const deal = newDeal();
+  meet(deal, 0);
+  await line.settle();
+  await line.sql`update credits c set share_bps = 0 from deals d where d.organization_id = ${tenant.organizationId}
+    and d.external_id = ${deal} and c.organization_id = d.organization_id and c.deal_id = d.id`;
+  await line.pass(26 * HOUR_MS, 4);
+  const rows = ourRows(line, portalId).filter(({ values }) => values.external_key?.startsWith(`${deal}:`));
+  expect(rows.map(({ values }) => [Number(values.share), Number(values.amount)])).toEqual([[0, 1000]]);
+});

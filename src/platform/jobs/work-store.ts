@@ -28,13 +28,15 @@ export type WorkOutcome =
  * Marks objects as work in the causing transaction and wakes the lane, once. Marking work that is set aside takes it
  * up again: something changed. Any number of marks of one object before it is done are one piece of work.
  * @param options.runAt not before this instant (default: at once); the earlier of two marks wins.
+ * @param options.silently wakes nobody: more of the same is being marked right now, and whoever marks the last of it
+ * wakes; should that fail, the sweep does.
  */
 export async function markWork(
   tx: Tx,
   scope: WorkScope,
   objects: readonly string[],
   now: Date,
-  options: { readonly runAt?: Date; readonly causedAt?: string } = {},
+  options: { readonly runAt?: Date; readonly causedAt?: string; readonly silently?: boolean } = {},
 ): Promise<void> {
   if (objects.length === 0) return;
   const runAt = options.runAt ?? now;
@@ -47,7 +49,7 @@ export async function markWork(
     on conflict (organization_id, lane, scope_id, object) do update
       set seq = w.seq + 1, run_at = least(w.run_at, excluded.run_at), caused_at = least(w.caused_at, excluded.caused_at),
           attempts = 0, set_aside_at = null, reason = null`);
-  if (runAt <= now) await wake(tx, scope);
+  if (runAt <= now && options.silently !== true) await wake(tx, scope);
 }
 
 /** Says "there is work" to whoever listens; copies of the same wake-up collapse into one. */
@@ -188,14 +190,4 @@ export async function listSetAside(
     reason: r.reason,
     setAsideAt: toInstant(r.set_aside_at),
   }));
-}
-
-/** Objects of one lane that wait for a person. */
-export async function listSetAsideObjects(tx: Tx, scope: WorkScope): Promise<readonly string[]> {
-  const rows = await query<{ object: string }>(
-    tx,
-    sql`select object from work where organization_id = ${scope.organizationId}::uuid and lane = ${scope.lane}
-      and scope_id = ${scope.scopeId}::uuid and set_aside_at is not null order by object`,
-  );
-  return rows.map((r) => r.object);
 }
