@@ -143,6 +143,25 @@ export async function noteActivityReferences(
   );
 }
 
+/**
+ * Makes stubs again of these activities, so that the full read in progress reads them; results are held until it has.
+ * @param references `kind:externalId`
+ */
+export async function forgetFacts(
+  tx: Tx,
+  { organizationId, connectionId }: ConnectionKey,
+  references: readonly string[],
+): Promise<void> {
+  if (references.length === 0) return;
+  const rows = references.map((reference) => {
+    const colon = reference.indexOf(':');
+    return { kind: reference.slice(0, colon), id: reference.slice(colon + 1) };
+  });
+  await tx.execute(sql`
+    update activities a set changed_at = null from jsonb_to_recordset(${rowsParameter(rows)}) as r(kind text, id text)
+    where a.organization_id = ${organizationId}::uuid and a.connection_id = ${connectionId}::uuid and a.kind = r.kind and a.external_id = r.id`);
+}
+
 /** Activities known by reference only, of one kind, in a stable order. */
 export async function listActivityStubs(
   tx: Tx,

@@ -7,7 +7,6 @@ import { type ClaimedWork, markWork, type WorkOutcome } from '../platform/jobs/w
 import {
   advanceBackfill,
   type Connection,
-  isCatchingUp,
   listPositions,
   raiseWatermark,
   type SyncPosition,
@@ -15,7 +14,7 @@ import {
 import { describeConnection, hasBecomeUnreadable, isUnreadable } from './describing.ts';
 import { applySnapshots } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
-import { again, forAll, inAWhile, whenConnected } from './with-connection.ts';
+import { again, forAll, whenConnected } from './with-connection.ts';
 
 /** Companies and people before deals, deals before what happened around them. */
 const ORDER: readonly RecordKind[] = ['account', 'contact', 'deal', ...ACTIVITY_KINDS];
@@ -23,8 +22,6 @@ const ORDER: readonly RecordKind[] = ['account', 'contact', 'deal', ...ACTIVITY_
 const ACTIVITIES_PER_STEP = 1_000;
 /** In place of a cursor: an activity kind's references are read, what changed since its watermark is not yet. */
 const CHANGES = 'changes';
-/** How soon to see whether records that the read asked for have come. */
-const LOOK_AGAIN_MS = 5_000;
 
 /**
  * The backfill lane: one page per turn, stored with its cursor in one transaction, so that a kill repeats at most a page.
@@ -172,26 +169,23 @@ async function readMissedChanges(
   });
 }
 
-/** Every kind is read: what came up meanwhile is read before anything is computed. */
+/** Every kind is read: what was named meanwhile is read, too, before anything is computed. */
 async function end(
   deps: SyncDeps,
   connection: Connection,
   positions: readonly SyncPosition[],
   batch: WorkBatch,
 ): Promise<ReadonlyMap<ClaimedWork, WorkOutcome>> {
-  const now = deps.clock.now();
-  const left = await withOrganization(deps.db, connection.organizationId, async (tx) => {
+  const late = await withOrganization(deps.db, connection.organizationId, async (tx) => {
     // Named by a webhook's deal after the read of its kind had ended.
     for (const kind of ACTIVITY_KINDS.filter((k) => !isUnreadable(connection, k)))
       if ((await listActivityStubs(tx, connection, kind, 1)).length > 0) return kind;
-    if (await isCatchingUp(tx, connection)) return 'fetches' as const;
     await finish(tx, deps, connection);
     return null;
   });
-  if (left === null) return new Map();
-  if (left === 'fetches') return forAll(batch.items, inAWhile(now, LOOK_AGAIN_MS));
-  const position = positions.find((p) => p.kind === left);
-  await readIfShown(deps, connection, left, position, batch.signal);
+  if (late === null) return new Map();
+  const position = positions.find((p) => p.kind === late);
+  await readIfShown(deps, connection, late, position, batch.signal);
   return forAll(batch.items, again(deps.clock.now()));
 }
 

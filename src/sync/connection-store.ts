@@ -307,18 +307,6 @@ export async function isBackfilled(tx: Tx, key: ConnectionKey): Promise<boolean>
   return rows[0]?.open === false;
 }
 
-/** Are records still to be read that were asked for before the last kind's full read ended? */
-export async function isCatchingUp(tx: Tx, key: ConnectionKey): Promise<boolean> {
-  const rows = await query(
-    tx,
-    sql`select 1 from work w where w.organization_id = ${key.organizationId}::uuid and w.lane = 'fetch'
-      and w.scope_id = ${key.connectionId}::uuid and w.set_aside_at is null and w.caused_at <= (
-        select max(s.backfill_ended_at) from sync_positions s where s.organization_id = ${key.organizationId}::uuid
-          and s.connection_id = ${key.connectionId}::uuid) limit 1`,
-  );
-  return rows.length > 0;
-}
-
 /** Lets everything that waits for this connection run now (after a reconnect, or when a full read ended). */
 export async function releaseWork(tx: Tx, key: ConnectionKey, now: Date): Promise<void> {
   const at = now.toISOString();

@@ -7,7 +7,12 @@ import type {
 } from '../../connectors/connector.ts';
 import { inheritMemberships, type Merge, repointMerged } from '../accounts/merge-store.ts';
 import { eraseContacts, lockChangingAccounts, saveAccounts, saveContacts } from '../accounts/store.ts';
-import { findDealsOfContacts, noteActivityReferences, saveActivities } from '../activities/store.ts';
+import {
+  findDealsOfContacts,
+  forgetFacts,
+  noteActivityReferences,
+  saveActivities,
+} from '../activities/store.ts';
 import { findDirtyDeals, markRecompute } from '../attribution/dirty-store.ts';
 import { toDealRow } from '../deals/deal-row.ts';
 import { findDealIds, saveDeals, saveGoneDeals } from '../deals/store.ts';
@@ -141,14 +146,18 @@ async function applyDeals(
       unknownKinds: record.unknownActivityKinds ?? [],
     })),
   );
-  // A full read goes through the stubs itself, a thousand at a time; it never comes to what it knows already.
-  const wanted = references.filter(({ stub }) => !(stub && options.backfilling));
-  await markFetch(
-    tx,
-    connection,
-    wanted.map(({ reference }) => reference),
-    options,
-  );
+  const known = references.filter(({ stub }) => !stub).map(({ reference }) => reference);
+  // The list of deals comes before the activities: whatever it shows in another light is read with the rest of its kind.
+  if (options.backfilling && !options.verified) await forgetFacts(tx, connection, known);
+  // A full read goes through the stubs itself, a thousand at a time.
+  else if (options.backfilling) await markFetch(tx, connection, known, options);
+  else
+    await markFetch(
+      tx,
+      connection,
+      references.map(({ reference }) => reference),
+      options,
+    );
 }
 
 async function applyActivities(
