@@ -61,19 +61,27 @@ export async function loadWriteBack(
   const credits = await query<CreditSqlRow>(
     tx,
     sql`
+    with wanted as materialized (
+      select c.*, d.currency as deal_currency, d.exponent, a.state, a.blocked_reason, a.computed_at, a.run_id from credits c
+      join attributions a on a.organization_id = ${organization} and a.deal_id = c.deal_id and a.model_of_record = c.model
+      join deals d on d.organization_id = ${organization} and d.id = c.deal_id and d.connection_id = ${key.connectionId}::uuid
+      where c.organization_id = ${organization} and c.deal_id = any(${wanted}) and d.deleted_at is null
+        and (c.share_bps > 0 or c.amount_minor <> 0)),
+    -- Once for each partner, however many deals it earned on.
+    companies as materialized (
+      select distinct on (l.partner_id) l.partner_id, x.external_id
+      from partner_links l join accounts k on k.organization_id = ${organization} and k.id = l.account_id
+      join accounts x on x.organization_id = ${organization} and x.connection_id = k.connection_id
+        and x.external_id = coalesce(k.merged_into_external_id, k.external_id)
+      where l.organization_id = ${organization} and l.partner_id = any(array(select partner_id from wanted))
+        and k.connection_id = ${key.connectionId}::uuid and x.deleted_at is null
+      order by l.partner_id, l.to_on is not null, l.created_at, l.id)
     select c.deal_id, c.partner_id, p.name as partner_name, c.share_bps, c.amount_minor, c.currency,
-      case when d.currency = c.currency then d.exponent else (n.facts #>> array['currencies', c.currency::text])::smallint end as exponent, c.role, c.reason,
-      c.model, a.state, a.blocked_reason, a.computed_at, a.run_id,
-      (select x.external_id from partner_links l join accounts k on k.organization_id = l.organization_id and k.id = l.account_id
-        join accounts x on x.organization_id = k.organization_id and x.connection_id = k.connection_id
-          and x.external_id = coalesce(k.merged_into_external_id, k.external_id)
-        where l.organization_id = ${organization} and l.partner_id = c.partner_id and x.connection_id = d.connection_id and x.deleted_at is null
-        order by l.to_on is not null, l.created_at, l.id limit 1) as partner_account
-    from credits c join attributions a on a.organization_id = ${organization} and a.deal_id = c.deal_id and a.model_of_record = c.model
-    join deals d on d.organization_id = ${organization} and d.id = c.deal_id
-    join partners p on p.organization_id = ${organization} and p.id = c.partner_id
-    join connections n on n.organization_id = ${organization} and n.id = d.connection_id
-    where c.organization_id = ${organization} and c.deal_id = any(${wanted}) and d.deleted_at is null and (c.share_bps > 0 or c.amount_minor <> 0)
+      case when c.deal_currency = c.currency then c.exponent else (n.facts #>> array['currencies', c.currency::text])::smallint end as exponent,
+      c.role, c.reason, c.model, c.state, c.blocked_reason, c.computed_at, c.run_id, x.external_id as partner_account
+    from wanted c join partners p on p.organization_id = ${organization} and p.id = c.partner_id
+    join connections n on n.organization_id = ${organization} and n.id = ${key.connectionId}::uuid
+    left join companies x on x.partner_id = c.partner_id
     order by c.share_bps desc, c.partner_id`,
   );
   const known = await query<KnownRow & { readonly dealId: string }>(
