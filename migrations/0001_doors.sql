@@ -235,11 +235,16 @@ declare due record; woken integer := 0;
 begin
   perform ops.release_leases(now());
   for due in
-    select distinct w.lane, w.organization_id, w.scope_id from public.work w
+    select w.lane, w.organization_id, w.scope_id, min(w.run_at) as since from public.work w
     where w.lease_until is null and w.set_aside_at is null and w.run_at <= p_at
       and not exists (select from public.work h where h.organization_id = w.organization_id and h.lane = w.lane
         and h.scope_id = w.scope_id and h.lease_until is not null)
+    group by w.lane, w.organization_id, w.scope_id
   loop
+    -- While the recompute fills it up, a write-back waits, ten seconds at most: the CRM counts calls, not rows.
+    continue when due.lane = 'write-back' and due.since > p_at - interval '10 seconds' and exists (
+      select from public.work r where r.organization_id = due.organization_id and r.lane = 'recompute'
+        and r.set_aside_at is null and r.run_at <= p_at);
     if not exists (select from graphile_worker._private_jobs j
                    where j.key = due.lane || ':' || due.scope_id::text and j.locked_at is null and j.attempts < j.max_attempts and j.run_at <= now()) then
       perform ops.wake(due.lane, due.organization_id, due.scope_id);

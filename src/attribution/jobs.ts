@@ -19,7 +19,10 @@ export function createRecomputeLane(deps: { readonly db: Database; readonly cloc
           organizationId,
           items.map((item) => item.object),
           deps.clock.now(),
-          oldest,
+          {
+            ...(oldest === undefined ? {} : { causedAt: oldest }),
+            moreToCome: items.length === DEALS_PER_BATCH,
+          },
         ),
       );
       return new Map();

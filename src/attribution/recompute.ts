@@ -20,13 +20,15 @@ import type { AttributionInput, AttributionResult, RuleSet } from './types.ts';
 /**
  * Runs the pure core again for these deals, under their row locks, and stores what is new with the write-back it asks
  * for, in the caller's transaction. @returns how many runs were stored.
+ * @param options.moreToCome other deals follow at once: the write-back need not wake up for these alone, and so fills
+ * the CRM's batches.
  */
 export async function recompute(
   tx: Tx,
   organizationId: string,
   dealIds: readonly string[],
   now: Date,
-  causedAt?: string,
+  options: { readonly causedAt?: string; readonly moreToCome?: boolean } = {},
 ): Promise<number> {
   const ruleSet = await findAppliedRuleSet(tx, organizationId);
   const todayOn = await findToday(tx, organizationId, now);
@@ -61,7 +63,7 @@ export async function recompute(
     organizationId,
     loaded.filter((item) => changed.has(item.deal.id)),
     now,
-    causedAt,
+    options,
   );
   return runs.length;
 }
@@ -110,7 +112,7 @@ async function markWriteBack(
   organizationId: string,
   items: readonly LoadedDeal[],
   now: Date,
-  causedAt: string | undefined,
+  { moreToCome, causedAt }: Parameters<typeof recompute>[4] = {},
 ): Promise<void> {
   if (items.length === 0) return;
   const withRows = await findDealsInCrm(
@@ -124,7 +126,7 @@ async function markWriteBack(
       { organizationId, lane: 'write-back', scopeId: connectionId },
       group.map((item) => item.deal.id).filter((id) => withRows.has(id)),
       now,
-      causedAt === undefined ? {} : { causedAt },
+      { silently: moreToCome === true, ...(causedAt === undefined ? {} : { causedAt }) },
     );
   }
 }

@@ -11,7 +11,7 @@ import { type Plan, planDeal, refuseAll, splitAlike, toAttempts } from './write-
 import { loadWriteBack } from './write-back-store.ts';
 
 /** A thousand deals are some thousands of rows: full batches for the CRM, and still a short turn. */
-const DEALS_PER_BATCH = 1_000;
+const DEALS_PER_BATCH = 2_000;
 const WAIT_FOR_SCHEMA_MS = 60_000;
 
 /** The write-back lane: brings the CRM to the desired state by writing the differences, and nothing else. */

@@ -114,9 +114,14 @@ async function openLine(ground: Ground) {
   const config = benchConfig({ HUBSPOT_API_URL: server.url, HUBSPOT_APP_URL: server.url });
   const { app, jobs } = composeTributary({ config, db, clock, log, metrics: createMetrics(), readiness: [] });
   // The watch that a supervised worker keeps; by wall time, as there.
-  const statistics = setInterval(() => {
-    db.doors`select ops.refresh_statistics()`.catch(() => {});
-  }, SUPERVISION.statisticsMs);
+  const watch = [
+    setInterval(() => {
+      db.doors`select ops.refresh_statistics()`.catch(() => {});
+    }, SUPERVISION.statisticsMs),
+    setInterval(() => {
+      db.doors`select ops.wake_due_work(${clock.now().toISOString()}::timestamptz)`.catch(() => {});
+    }, SUPERVISION.sweepMs),
+  ];
   return {
     db,
     clock,
@@ -125,7 +130,7 @@ async function openLine(ground: Ground) {
     note: remark(ground, clock),
     drain: () => drain(pool, db, clock, toTaskList(jobs)),
     close: async () => {
-      clearInterval(statistics);
+      for (const timer of watch) clearInterval(timer);
       await server.close();
       await pool.end();
       await db.close();

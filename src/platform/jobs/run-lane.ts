@@ -62,7 +62,7 @@ export function defineLaneJob(deps: LaneDeps, handler: LaneHandler): Job {
     handle: async ({ organizationId, scopeId }, signal) => {
       const scope: WorkScope = { organizationId, lane: handler.lane, scopeId };
       for (let turn = 0; turn < BATCHES_PER_TURN && !signal.aborted; turn++) {
-        if ((await runBatch(deps, handler, scope, signal)) === 0) return;
+        if (!(await runBatch(deps, handler, scope, signal))) return;
       }
       await withOrganization(deps.db, organizationId, async (tx) => {
         if (await hasDueWork(tx, scope, deps.clock.now())) await wake(tx, scope);
@@ -71,18 +71,19 @@ export function defineLaneJob(deps: LaneDeps, handler: LaneHandler): Job {
   });
 }
 
+/** @returns whether there may be more: what comes after a batch that was not full brings its own wake-up. */
 async function runBatch(
   deps: LaneDeps,
   handler: LaneHandler,
   scope: WorkScope,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<boolean> {
   const { db, clock, log } = deps;
   const claim = randomUUID();
   const items = await withOrganization(db, scope.organizationId, (tx) =>
     claimWork(tx, scope, { claim, limit: handler.batch, now: clock.now() }),
   );
-  if (items.length === 0) return 0;
+  if (items.length === 0) return false;
   const keeper = keepClaim(deps, scope, claim, signal);
   let outcomes: ReadonlyMap<ClaimedWork, WorkOutcome>;
   try {
@@ -103,7 +104,8 @@ async function runBatch(
   }
   const settled = new Map(items.map((item) => [item, outcomes.get(item) ?? ({ status: 'done' } as const)]));
   await settleSurely(deps, scope, claim, settled);
-  return items.length;
+  // Work that failed before comes alone, whatever else waits.
+  return items.length === handler.batch || items.some((item) => item.attempts > 0);
 }
 
 /** Renews the claim while it is worked on. Lost, the work is somebody else's: the handler's signal aborts. */
