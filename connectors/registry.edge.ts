@@ -1,11 +1,16 @@
 import { Misconfigured } from '../src/platform/errors.ts';
 import type { EdgeSource, OAuthProvider, Provider } from './connector.ts';
-import { createHubSpotEdge } from './hubspot/edge.ts';
+import { createHubSpotEdge, type Sha256Hex } from './hubspot/edge.ts';
 import { createHubSpotOAuth } from './hubspot/oauth.ts';
 
-/** Where each provider lives, as configured; `appId` is our app there. */
+/** Where each provider lives, as configured; `appId` is our app there, `sha256Hex` the platform's own quick hash. */
 export interface EdgeSettings {
-  readonly hubspot: { readonly apiUrl: string; readonly appUrl: string; readonly appId?: string };
+  readonly hubspot: {
+    readonly apiUrl: string;
+    readonly appUrl: string;
+    readonly appId?: string;
+    readonly sha256Hex?: Sha256Hex;
+  };
 }
 
 /** Webhooks and cards of a provider. No SDK in this import graph: it runs on Workers too. */

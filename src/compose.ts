@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { OAuthApp, Provider } from '../connectors/connector.ts';
 import { edgeSourceFor, oauthProviderFor } from '../connectors/registry.edge.ts';
 import { connectorFor } from '../connectors/registry.ts';
@@ -54,6 +55,7 @@ export function composeTributary(parts: {
       apiUrl: hubspot.apiUrl,
       appUrl: hubspot.appUrl,
       ...(hubspot.appId === null ? {} : { appId: hubspot.appId }),
+      sha256Hex: (text: string) => hash('sha256', text, 'hex'),
     },
   };
   const oauth = (provider: Provider) => oauthProviderFor(provider, edge);
