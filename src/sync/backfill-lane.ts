@@ -4,16 +4,11 @@ import { releaseHeldDeals } from '../attribution/dirty-store.ts';
 import { type Tx, withOrganization } from '../platform/db/client.ts';
 import type { LaneHandler, WorkBatch } from '../platform/jobs/run-lane.ts';
 import { type ClaimedWork, markWork, type WorkOutcome } from '../platform/jobs/work-store.ts';
-import {
-  advanceBackfill,
-  type Connection,
-  listPositions,
-  raiseWatermark,
-  type SyncPosition,
-} from './connection-store.ts';
+import type { Connection } from './connection-store.ts';
 import { describeConnection, hasBecomeUnreadable, isUnreadable } from './describing.ts';
 import { applySnapshots } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
+import { advanceBackfill, listPositions, raiseWatermark, type SyncPosition } from './position-store.ts';
 import { again, forAll, whenConnected } from './with-connection.ts';
 
 /** Companies and people before deals, deals before what happened around them. */

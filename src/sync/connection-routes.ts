@@ -10,15 +10,9 @@ import { parseBody, parsePath, parseQuery } from '../platform/http/input.ts';
 import { problem } from '../platform/http/problem.ts';
 import { LANES } from '../platform/jobs/lanes.ts';
 import { listSetAside, markWork } from '../platform/jobs/work-store.ts';
-import {
-  type Connection,
-  findConnection,
-  listConnections,
-  listPositions,
-  resetPositions,
-  savePartnerFields,
-} from './connection-store.ts';
+import { type Connection, findConnection, listConnections, savePartnerFields } from './connection-store.ts';
 import { DISCONNECT } from './disconnect-lane.ts';
+import { listPositions, resetPositions } from './position-store.ts';
 import { dropDisconnect, listWriteRefusals, retrySetAside } from './set-aside-store.ts';
 
 const Path = z.object({ connectionId: z.uuid() });

@@ -3,10 +3,11 @@ import { withOrganization } from '../platform/db/client.ts';
 import { Rejected } from '../platform/errors.ts';
 import { type LaneHandler, outcomeOfError } from '../platform/jobs/run-lane.ts';
 import type { ClaimedWork, WorkOutcome } from '../platform/jobs/work-store.ts';
-import { type Connection, isBackfilled } from './connection-store.ts';
+import type { Connection } from './connection-store.ts';
 import { isUnreadable } from './describing.ts';
 import { applySnapshots } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
+import { isBackfilled } from './position-store.ts';
 import { whenConnected } from './with-connection.ts';
 
 /** Prefix of a reference whose personal data must be erased. */

@@ -15,7 +15,8 @@ import { type Database, type Tx, withOrganization } from '../platform/db/client.
 import { Misconfigured, ReconnectNeeded, RetryLater } from '../platform/errors.ts';
 import { markWork } from '../platform/jobs/work-store.ts';
 import type { Log } from '../platform/log.ts';
-import { releaseWork, resetPositions, saveConnection } from './connection-store.ts';
+import { releaseWork, saveConnection } from './connection-store.ts';
+import { resetPositions } from './position-store.ts';
 import { takeUpAgain } from './set-aside-store.ts';
 import { saveGrant } from './token-store.ts';
 

@@ -1,10 +1,11 @@
 import { RECORD_KINDS, type RecordKind } from '../../connectors/connector.ts';
 import { withOrganization } from '../platform/db/client.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
-import { type Connection, isBackfilled, listPositions, raiseWatermark } from './connection-store.ts';
+import type { Connection } from './connection-store.ts';
 import { hasBecomeUnreadable, isUnreadable } from './describing.ts';
 import { applySnapshots } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
+import { isBackfilled, listPositions, raiseWatermark } from './position-store.ts';
 import { forAll, inAWhile, whenConnected } from './with-connection.ts';
 
 /**

@@ -1,10 +1,11 @@
 import type { RecordKind, RecordRef } from '../../connectors/connector.ts';
 import { type Tx, withOrganization } from '../platform/db/client.ts';
-import { type Connection, dropFinding, saveFinding, saveReconciliation } from './connection-store.ts';
+import { type Connection, dropFinding, saveFinding } from './connection-store.ts';
 import { hasBecomeUnreadable, isUnreadable } from './describing.ts';
 import { createIdSet, type IdSet } from './id-set.ts';
 import { applySnapshots, markFetch } from './ingest.ts';
 import { openConnector, type SyncDeps } from './open-connector.ts';
+import { saveReconciliation } from './position-store.ts';
 import { countLive, findDiffering, findKnown, listLiveIds } from './reconcile-store.ts';
 
 /** More of ours than this that a sweep did not see, and the sweep itself is looked at before it is believed. */

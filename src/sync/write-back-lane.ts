@@ -10,7 +10,7 @@ import { forAll, inAWhile, whenConnected } from './with-connection.ts';
 import { type Plan, planDeal, refuseAll, splitAlike, toAttempts } from './write-back-plan.ts';
 import { loadWriteBack } from './write-back-store.ts';
 
-/** A thousand deals are some thousands of rows: full batches for the CRM, and still a short turn. */
+/** Two thousand deals are some thousands of rows: full batches for the CRM, and still a short turn. */
 const DEALS_PER_BATCH = 2_000;
 const WAIT_FOR_SCHEMA_MS = 60_000;
 
