@@ -1,5 +1,5 @@
 /**
- * The only errors that cross the connector line (DESIGN "The two interfaces"). Each says who moves next.
+ * The only errors that cross the connector line. Each says who moves next.
  * Anything else that is thrown is a bug of ours.
  */
 

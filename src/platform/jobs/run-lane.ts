@@ -171,7 +171,7 @@ function isPassingDatabaseFault(error: unknown): boolean {
   return false;
 }
 
-/** Acts on the only errors that cross the connector line, and on bugs (DESIGN "The two interfaces"). */
+/** Acts on the only errors that cross the connector line, and on bugs. */
 export function outcomeOfError(
   error: unknown,
   item: { readonly attempts: number },
