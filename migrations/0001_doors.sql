@@ -99,7 +99,8 @@ create table ops.notices (
   occurred_at timestamptz not null,
   received_at timestamptz not null,
   fanned_out_at timestamptz,
-  constraint notices_once unique (provider, account_external_id, delivery_key)
+  -- The instant is part of what the key is a hash of; before it, it lets new notices stand side by side in the index.
+  constraint notices_once unique (provider, account_external_id, occurred_at, delivery_key)
 );
 --> statement-breakpoint
 create index notices_waiting on ops.notices (id) where fanned_out_at is null;
@@ -153,7 +154,9 @@ begin
 end $$;
 --> statement-breakpoint
 
--- Inserts what is new and wakes the fan-out, in one transaction; the caller answers the CRM after commit. Returns how many were new.
+-- Inserts what is new; the caller answers the CRM after commit, then wakes the fan-out: a waiting notice is work by itself,
+-- and the sweep finds it too. In the order of the key, so that two copies of a delivery wait for each other and never deadlock.
+-- Returns how many were new.
 create function ops.accept_notices(p_notices jsonb, p_at timestamptz) returns integer language plpgsql security definer
 set search_path = pg_catalog, pg_temp as $$
 declare fresh integer;
@@ -161,9 +164,9 @@ begin
   insert into ops.notices (provider, account_external_id, delivery_key, objects, occurred_at, received_at)
     select n.provider, n.account, decode(n.key, 'hex'), n.objects, n.occurred, p_at
     from jsonb_to_recordset(p_notices) as n(provider text, account text, key text, objects text[], occurred timestamptz)
+    order by n.provider, n.account, n.occurred, n.key
     on conflict do nothing;
   get diagnostics fresh = row_count;
-  if fresh > 0 then perform ops.wake('fan-out', null, null); end if;
   return fresh;
 end $$;
 --> statement-breakpoint
@@ -251,7 +254,10 @@ begin
       woken := woken + 1;
     end if;
   end loop;
-  if exists (select from ops.notices where fanned_out_at is null) then perform ops.wake('fan-out', null, null); end if;
+  if exists (select from ops.notices where fanned_out_at is null) then
+    perform ops.wake('fan-out', null, null);
+    woken := woken + 1;
+  end if;
   return woken;
 end $$;
 --> statement-breakpoint

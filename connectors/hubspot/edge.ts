@@ -8,7 +8,7 @@ const MAX_SKEW_MS = 300_000;
 
 /** HubSpot documents nearly every field as optional; what we do not name still counts for the delivery key. */
 const IdSchema = z.union([z.string(), z.number()]).transform(String);
-const EventSchema = z.looseObject({
+const EventSchema = z.object({
   subscriptionType: z.string().min(1),
   portalId: IdSchema,
   occurredAt: z.number().nonnegative().nullish(),
@@ -97,7 +97,8 @@ async function parseEvents(
 ): Promise<readonly ChangeNotice[]> {
   let json: unknown;
   try {
-    json = /\d{16}/.test(body) ? JSON.parse(body, keepLongNumbers) : JSON.parse(body);
+    json = JSON.parse(body);
+    if (holdsLongNumber(json)) json = JSON.parse(body, keepLongNumbers);
   } catch (cause) {
     throw new BadNotice('The body is not JSON.', { cause });
   }
@@ -107,6 +108,11 @@ async function parseEvents(
   const events = json.map(toEvent);
   const keys = await Promise.all(json.map((raw: unknown) => sha256Hex(toCanonicalText(raw))));
   return events.map((event, at) => toNotice(event, keys[at] ?? '', appId));
+}
+
+function holdsLongNumber(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isSafeInteger(value);
+  return typeof value === 'object' && value !== null && Object.values(value).some(holdsLongNumber);
 }
 
 /** An id above 2^53 would be rounded, and two different events would get one key. Slow: for bodies with such a number only. */
@@ -154,11 +160,16 @@ async function digestHex(text: string): Promise<string> {
 
 /** JSON with the keys of every object sorted: the same event gives the same text in whatever order it was written. */
 function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  return JSON.stringify(sortKeys(value));
+}
+
+function sortKeys(value: unknown): unknown {
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map(sortKeys);
   const record = value as Readonly<Record<string, unknown>>;
-  const names = Object.keys(record).sort();
-  return `{${names.map((name) => `${JSON.stringify(name)}:${canonicalJson(record[name])}`).join(',')}}`;
+  const sorted: Record<string, unknown> = Object.create(null);
+  for (const name of Object.keys(record).sort()) sorted[name] = sortKeys(record[name]);
+  return sorted;
 }
 
 /** Records to look at again; none for what we do not read (tickets, products, conversations …). */

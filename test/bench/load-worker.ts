@@ -21,7 +21,7 @@ function toRequest(spec: Load, at: number): Prepared {
     subscriptionId: 1_160_452,
     portalId: spec.portalId,
     appId: 7_906_213,
-    occurredAt: spec.timestampMs - 1_000,
+    occurredAt: spec.timestampMs - 60_000 + at * 20 + (n % 20),
     subscriptionType: 'object.propertyChange',
     attemptNumber: 0,
     objectId: 40_000_000_000 + (first + n),
