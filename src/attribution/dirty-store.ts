@@ -47,6 +47,10 @@ async function findHeldDeals(
 ): Promise<ReadonlySet<string>> {
   if (ids.length === 0) return new Set();
   const organization = sql`${organizationId}::uuid`;
+  // Against the end of a full read, which locks its connection alone: who marks first is released, who comes later sees it.
+  await tx.execute(
+    sql`select from connections where organization_id = ${organization} order by id for key share`,
+  );
   const rows = await query<{ id: string }>(
     tx,
     sql`
@@ -113,13 +117,19 @@ export async function findDirtyDeals(
   return rows.map((r) => r.id);
 }
 
-/** Lets the deals of a connection that waited for its full read be recomputed now. */
+/**
+ * Lets the deals of a connection that waited for its full read be recomputed now. Waits for transactions that are marking
+ * some at this moment.
+ */
 export async function releaseHeldDeals(
   tx: Tx,
   organizationId: string,
   connectionId: string,
   now: Date,
 ): Promise<void> {
+  await tx.execute(
+    sql`select from connections where organization_id = ${organizationId}::uuid and id = ${connectionId}::uuid for update`,
+  );
   await tx.execute(sql`
     update work w set run_at = ${now.toISOString()}::timestamptz from deals d
     where w.organization_id = ${organizationId}::uuid and w.lane = 'recompute' and w.scope_id = ${organizationId}::uuid

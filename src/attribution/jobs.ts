@@ -4,7 +4,7 @@ import type { LaneHandler } from '../platform/jobs/run-lane.ts';
 import { recompute } from './recompute.ts';
 
 /** Deals per transaction: large enough to amortise the set-wise statements, small enough to hold locks briefly. */
-const DEALS_PER_BATCH = 200;
+const DEALS_PER_BATCH = 400;
 
 /** The recompute lane: dirty deals of one organization. */
 export function createRecomputeLane(deps: { readonly db: Database; readonly clock: Clock }): LaneHandler {

@@ -50,7 +50,7 @@ export async function recompute(
         blocked.push({ dealId: item.deal.id, reason: item.deal.blockedReason });
     } else {
       const prepared = prepareRun(item, ruleSet, todayOn);
-      if (prepared.inputHash !== before?.inputHash) runs.push(completeRun(prepared));
+      if (prepared.inputHash !== before?.inputHash) runs.push(completeRun(prepared, before === undefined));
       else if (before.blockedReason !== null) blocked.push({ dealId: item.deal.id, reason: null });
     }
   }
@@ -93,9 +93,9 @@ function prepareRun(item: LoadedDeal, ruleSet: RuleSet, todayOn: string) {
   };
 }
 
-function completeRun(prepared: ReturnType<typeof prepareRun>): NewRun {
+function completeRun(prepared: ReturnType<typeof prepareRun>, first: boolean): NewRun {
   const result = attribute(prepared.attributionInput);
-  return { ...prepared, result, resultHash: hashResult(result) };
+  return { ...prepared, first, result, resultHash: hashResult(result) };
 }
 
 /** SHA-256 (hex) over the result as the engine gave it: what a replay must reproduce. */

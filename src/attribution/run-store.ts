@@ -6,6 +6,8 @@ import type { AttributionInput, AttributionResult, ModelName, ModelResult, RuleS
 export interface NewRun {
   readonly runId: string;
   readonly dealId: string;
+  /** No result of this deal stands: there is nothing to replace. */
+  readonly first: boolean;
   readonly anchorOn: string;
   readonly inputHash: string;
   readonly input: Uint8Array;
@@ -66,9 +68,11 @@ export async function saveRuns(
       rule_set_version = excluded.rule_set_version, model_of_record = excluded.model_of_record, state = excluded.state, blocked_reason = null,
       touchpoints = excluded.touchpoints, valid_until_on = excluded.valid_until_on`);
   const credits = rowsParameter(runs.flatMap(toCreditRows));
-  await tx.execute(sql`
-    delete from credits c using jsonb_to_recordset(${rowsParameter(runs.map((run) => ({ deal_id: run.dealId })))}) as r(deal_id uuid)
-    where c.organization_id = ${organization} and c.deal_id = r.deal_id`);
+  const stood = runs.filter((run) => !run.first).map((run) => run.dealId);
+  if (stood.length > 0)
+    await tx.execute(
+      sql`delete from credits where organization_id = ${organization} and deal_id = any(${uuidArray(stood)})`,
+    );
   await tx.execute(sql`
     insert into credits (organization_id, deal_id, model, partner_id, share_bps, amount_minor, currency, role, reason)
     select ${organization}, d, m, p, s, a, c, o, e

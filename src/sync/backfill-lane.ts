@@ -15,6 +15,7 @@ import { again, forAll, whenConnected } from './with-connection.ts';
 const ORDER: readonly RecordKind[] = ['account', 'contact', 'deal', ...ACTIVITY_KINDS];
 /** References read per step: ten batch reads and one read per association. */
 const ACTIVITIES_PER_STEP = 1_000;
+const RETRY_MS = 15 * 60_000;
 /** In place of a cursor: an activity kind's references are read, what changed since its watermark is not yet. */
 const CHANGES = 'changes';
 
@@ -26,6 +27,8 @@ export function createBackfillLane(deps: SyncDeps): LaneHandler {
   return {
     lane: 'backfill',
     batch: 1,
+    // Until it ends every result of the connection waits: it is tried again, whatever went wrong.
+    everyMs: RETRY_MS,
     handle: (batch) =>
       whenConnected(deps, batch, async (found) => {
         const positions = await withOrganization(deps.db, found.organizationId, (tx) =>
@@ -36,8 +39,8 @@ export function createBackfillLane(deps: SyncDeps): LaneHandler {
         const connection =
           found.facts === null || begins ? await describeConnection(deps, found, batch.signal) : found;
         const kind = ORDER.find((k) => positions.some((p) => p.kind === k && p.backfill !== 'done'));
-        if (kind === undefined) return end(deps, connection, positions, batch);
         const position = positions.find((p) => p.kind === kind);
+        if (kind === undefined || position === undefined) return end(deps, connection, positions, batch);
         if (isActivity(kind)) await readIfShown(deps, connection, kind, position, batch.signal);
         else await readPage(deps, connection, kind, position, batch.signal);
         return forAll(batch.items, again(deps.clock.now()));
@@ -52,10 +55,10 @@ async function readPage(
   deps: SyncDeps,
   connection: Connection,
   kind: RecordKind,
-  position: SyncPosition | undefined,
+  position: SyncPosition,
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const page of openConnector(deps, connection).list(kind, position?.cursor ?? null, signal)) {
+  for await (const page of openConnector(deps, connection).list(kind, position.cursor ?? null, signal)) {
     const now = deps.clock.now();
     await withOrganization(deps.db, connection.organizationId, async (tx) => {
       await applySnapshots(tx, connection, page.snapshots, { now, verified: false, backfilling: true });
@@ -63,7 +66,7 @@ async function readPage(
       await advanceBackfill(
         tx,
         connection,
-        kind,
+        position,
         { cursor: page.next, rows: page.snapshots.length, expected },
         now,
       );
@@ -71,7 +74,7 @@ async function readPage(
     return;
   }
   await withOrganization(deps.db, connection.organizationId, (tx) =>
-    advanceBackfill(tx, connection, kind, { cursor: null, rows: 0, expected: null }, deps.clock.now()),
+    advanceBackfill(tx, connection, position, { cursor: null, rows: 0, expected: null }, deps.clock.now()),
   );
 }
 
@@ -80,13 +83,13 @@ async function readIfShown(
   deps: SyncDeps,
   connection: Connection,
   kind: ActivityKind,
-  position: SyncPosition | undefined,
+  position: SyncPosition,
   signal: AbortSignal,
 ): Promise<void> {
   const step = { cursor: null, rows: 0, expected: null };
   if (isUnreadable(connection, kind)) {
     await withOrganization(deps.db, connection.organizationId, (tx) =>
-      advanceBackfill(tx, connection, kind, step, deps.clock.now()),
+      advanceBackfill(tx, connection, position, step, deps.clock.now()),
     );
     return;
   }
@@ -101,10 +104,10 @@ async function readActivities(
   deps: SyncDeps,
   connection: Connection,
   kind: ActivityKind,
-  position: SyncPosition | undefined,
+  position: SyncPosition,
   signal: AbortSignal,
 ): Promise<void> {
-  if (position?.cursor === CHANGES) return readMissedChanges(deps, connection, kind, position, signal);
+  if (position.cursor === CHANGES) return readMissedChanges(deps, connection, kind, position, signal);
   const stubs = await withOrganization(deps.db, connection.organizationId, (tx) =>
     listActivityStubs(tx, connection, kind, ACTIVITIES_PER_STEP),
   );
@@ -119,16 +122,16 @@ async function readActivities(
   const now = deps.clock.now();
   await withOrganization(deps.db, connection.organizationId, async (tx) => {
     // Deals have named them all by now: counted once, before the first are read.
-    const expected = position?.backfill === 'waiting' ? await countActivityStubs(tx, connection, kind) : null;
+    const expected = position.backfill === 'waiting' ? await countActivityStubs(tx, connection, kind) : null;
     await applySnapshots(tx, connection, snapshots, { now, verified: true, backfilling: true });
     const cursor = stubs.length === ACTIVITIES_PER_STEP ? 'more' : missedSince(position) ? CHANGES : null;
-    await advanceBackfill(tx, connection, kind, { cursor, rows: snapshots.length, expected }, now);
+    await advanceBackfill(tx, connection, position, { cursor, rows: snapshots.length, expected }, now);
   });
 }
 
 /** Was this kind complete up to an instant before this read began? Only a repeated read's is. */
-const missedSince = (position: SyncPosition | undefined): boolean =>
-  position?.watermark != null &&
+const missedSince = (position: SyncPosition): boolean =>
+  position.watermark != null &&
   position.backfillStartedAt !== null &&
   position.watermark < position.backfillStartedAt;
 
@@ -154,13 +157,13 @@ async function readMissedChanges(
     const step = { cursor: CHANGES, rows: page.snapshots.length, expected: null };
     await inOrganization(async (tx) => {
       await applySnapshots(tx, connection, page.snapshots, { now, verified: false, backfilling: true });
-      await advanceBackfill(tx, connection, kind, step, now);
+      await advanceBackfill(tx, connection, position, step, now);
     });
   }
   const now = deps.clock.now();
   await inOrganization(async (tx) => {
     await raiseWatermark(tx, connection, kind, completeUntil, now);
-    await advanceBackfill(tx, connection, kind, { cursor: null, rows: 0, expected: null }, now);
+    await advanceBackfill(tx, connection, position, { cursor: null, rows: 0, expected: null }, now);
   });
 }
 
@@ -180,7 +183,7 @@ async function end(
   });
   if (late === null) return new Map();
   const position = positions.find((p) => p.kind === late);
-  await readIfShown(deps, connection, late, position, batch.signal);
+  if (position !== undefined) await readIfShown(deps, connection, late, position, batch.signal);
   return forAll(batch.items, again(deps.clock.now()));
 }
 

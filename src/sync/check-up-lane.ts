@@ -3,6 +3,7 @@ import { listBlockedDeals } from '../deals/store.ts';
 import { type Tx, withOrganization } from '../platform/db/client.ts';
 import { Rejected } from '../platform/errors.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
+import { markWork } from '../platform/jobs/work-store.ts';
 import { type Connection, releaseWork, saveCheckUp, saveFacts } from './connection-store.ts';
 import { forgetRows, placeOf } from './crm-row-store.ts';
 import { markFetch } from './ingest.ts';
@@ -93,7 +94,14 @@ async function followPlace(tx: Tx, before: Connection, schema: SchemaState, now:
   const lost = schema.findings.some(({ code }) => code === FIELDS_IN_USE);
   if (schema.rung === 'none' && !lost) return;
   const place = placeOf(schema);
-  await forgetRows(tx, before, place);
+  const { organizationId, connectionId: scopeId } = before;
+  // A batch that was under way saved what it wrote in the former place.
+  await markWork(
+    tx,
+    { organizationId, scopeId, lane: 'write-back' },
+    await forgetRows(tx, before, place),
+    now,
+  );
   if (before.schemaState === null || placeOf(before.schemaState) !== place)
     await markAllWriteBack(tx, before, now);
 }

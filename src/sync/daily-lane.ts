@@ -1,9 +1,10 @@
-import { findExpiredDeals, markRecompute } from '../attribution/dirty-store.ts';
+import { findExpiredDeals, markRecompute, releaseHeldDeals } from '../attribution/dirty-store.ts';
 import { forgetExpiredInstalls } from '../identity/install-link-store.ts';
 import { withOrganization } from '../platform/db/client.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
-import { forgetUninstalled } from './connection-store.ts';
+import { forgetUninstalled, listConnections } from './connection-store.ts';
 import type { SyncDeps } from './open-connector.ts';
+import { isBackfilled } from './position-store.ts';
 import { retryRefused } from './set-aside-store.ts';
 import { forAll, inAWhile } from './with-connection.ts';
 
@@ -30,6 +31,10 @@ export function createDailyLane(
           { dealIds: await findExpiredDeals(tx, organizationId, now) },
           { now },
         );
+        // Nothing may stay held that nobody waits for any more.
+        for (const connection of await listConnections(tx, organizationId))
+          if (await isBackfilled(tx, connection))
+            await releaseHeldDeals(tx, organizationId, connection.connectionId, now);
         const attemptedBefore = new Date(now.getTime() - DAY_MS);
         await retryRefused(tx, organizationId, attemptedBefore, now);
         await forgetExpiredInstalls(tx, organizationId, new Date(now.getTime() - DAY_MS));

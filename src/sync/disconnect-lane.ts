@@ -1,6 +1,6 @@
 import { recordAudit } from '../identity/audit-store.ts';
 import { withOrganization } from '../platform/db/client.ts';
-import { ReconnectNeeded, Rejected } from '../platform/errors.ts';
+import { ReconnectNeeded, Rejected, RetryLater } from '../platform/errors.ts';
 import type { LaneHandler } from '../platform/jobs/run-lane.ts';
 import { type Connection, findConnection, setConnectionStatus } from './connection-store.ts';
 import { distrustAllRows, forgetRows, listDealsToCompare } from './crm-row-store.ts';
@@ -75,7 +75,7 @@ async function retireOwnRows(deps: SyncDeps, connection: Connection, signal: Abo
     const deals = await withOrganization(deps.db, connection.organizationId, (tx) =>
       loadWriteBack(tx, connection, dealIds),
     );
-    await connector.write(
+    const outcomes = await connector.write(
       deals.map(({ dealExternalId, known }) => ({
         dealExternalId,
         rows: [],
@@ -83,5 +83,9 @@ async function retireOwnRows(deps: SyncDeps, connection: Connection, signal: Abo
       })),
       signal,
     );
+    for (const { result } of outcomes) {
+      if (result.status === 'later') throw new RetryLater(result.message, result.afterMs);
+      if (result.status === 'rejected') throw new Rejected(result.reason, result.message);
+    }
   }
 }

@@ -77,11 +77,14 @@ export async function resetPositions(
     });
 }
 
-/** Moves a full read on, in the transaction that stored the page. `cursor: null` = the kind is done. */
+/**
+ * Moves a full read on, in the transaction that stored the page. `cursor: null` = the kind is done. A read that somebody
+ * started anew meanwhile stays where it is: the page belongs to the one before.
+ */
 export async function advanceBackfill(
   tx: Tx,
   key: ConnectionKey,
-  kind: string,
+  position: Pick<SyncPosition, 'kind' | 'backfillStartedAt'>,
   step: { readonly cursor: string | null; readonly rows: number; readonly expected: number | null },
   now: Date,
 ): Promise<void> {
@@ -90,7 +93,8 @@ export async function advanceBackfill(
       rows_expected = coalesce(${step.expected}::bigint, rows_expected),
       backfill = ${step.cursor === null ? 'done' : 'running'},
       backfill_ended_at = ${step.cursor === null ? now.toISOString() : null}::timestamptz
-    where organization_id = ${key.organizationId}::uuid and connection_id = ${key.connectionId}::uuid and kind = ${kind}`);
+    where organization_id = ${key.organizationId}::uuid and connection_id = ${key.connectionId}::uuid and kind = ${position.kind}
+      and backfill_started_at is not distinct from ${position.backfillStartedAt}::timestamptz`);
 }
 
 /** Raises the watermark, never lowers it; in the transaction that stored the page. */

@@ -103,9 +103,9 @@ async function runBatch(
     keeper.stop();
   }
   const settled = new Map(items.map((item) => [item, outcomes.get(item) ?? ({ status: 'done' } as const)]));
-  await settleSurely(deps, scope, claim, settled);
+  const markedAgain = await settleSurely(deps, scope, claim, settled);
   // Work that failed before comes alone, whatever else waits.
-  return items.length === handler.batch || items.some((item) => item.attempts > 0);
+  return markedAgain || items.length === handler.batch || items.some((item) => item.attempts > 0);
 }
 
 /** Renews the claim while it is worked on. Lost, the work is somebody else's: the handler's signal aborts. */
@@ -134,13 +134,12 @@ async function settleSurely(
   scope: WorkScope,
   claim: string,
   outcomes: ReadonlyMap<ClaimedWork, WorkOutcome>,
-): Promise<void> {
+): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     try {
-      await withOrganization(db, scope.organizationId, (tx) =>
+      return await withOrganization(db, scope.organizationId, (tx) =>
         settleWork(tx, scope, claim, outcomes, clock.now()),
       );
-      return;
     } catch (error) {
       if (tries === SETTLE_TRIES || !isPassingDatabaseFault(error)) throw error;
       await clock.sleep(200 * tries);

@@ -108,6 +108,7 @@ export async function renewClaim(tx: Tx, scope: WorkScope, claim: string): Promi
 /**
  * Gives claimed work back. Done work is deleted unless it was marked again meanwhile (its `seq` moved): then it runs
  * again. A claim that was taken over by somebody else changes nothing.
+ * @returns whether any of it was marked again meanwhile, and so is due.
  */
 export async function settleWork(
   tx: Tx,
@@ -115,8 +116,8 @@ export async function settleWork(
   claim: string,
   outcomes: ReadonlyMap<ClaimedWork, WorkOutcome>,
   now: Date,
-): Promise<void> {
-  if (outcomes.size === 0) return;
+): Promise<boolean> {
+  if (outcomes.size === 0) return false;
   const entries = [...outcomes];
   const claimed = sql`w.organization_id = ${scope.organizationId}::uuid and w.lane = ${scope.lane} and w.scope_id = ${scope.scopeId}::uuid
     and w.object = any(${textArray(entries.map(([work]) => work.object))}) and w.claim = ${claim}::uuid`;
@@ -137,14 +138,18 @@ export async function settleWork(
       reason: outcome.status === 'done' ? null : outcome.reason,
     })),
   );
-  await tx.execute(sql`
+  const moved = await query<{ again: boolean }>(
+    tx,
+    sql`
     update work w set lease_until = null, claim = null,
       run_at = case when w.seq <> r.seq then least(w.run_at, ${now.toISOString()}::timestamptz) else coalesce(r.run_at, w.run_at) end,
       attempts = case when w.seq <> r.seq then 0 else w.attempts + r.failed end,
       set_aside_at = case when w.seq = r.seq and r.status = 'set-aside' then ${now.toISOString()}::timestamptz end,
       reason = case when w.seq = r.seq then r.reason end
     from jsonb_to_recordset(${rows}) as r(object text, seq bigint, status text, run_at timestamptz, failed integer, reason text)
-    where ${claimed} and w.object = r.object`);
+    where ${claimed} and w.object = r.object returning w.seq <> r.seq as again`,
+  );
+  return moved.some((row) => row.again);
 }
 
 /** Is anything of this lane due now? */
