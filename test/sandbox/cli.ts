@@ -34,12 +34,13 @@ async function main(): Promise<void> {
   process.stdout.write(
     [
       `# A sandbox of HubSpot (portal ${portalId}) listens on ${server.url}. Settings that point the app (${values.app}) at it:`,
-      `HUBSPOT_API_URL=${server.url}`,
-      `HUBSPOT_APP_URL=${server.url}`,
-      'HUBSPOT_CLIENT_ID=sandbox-client',
-      'HUBSPOT_CLIENT_SECRET=sandbox-secret',
-      `HUBSPOT_APP_ID=${server.sandbox.appId}`,
-      `# Webhooks go to ${values.app}/webhooks/hubspot; log and tables: ${server.url}/_sandbox/log`,
+      `export HUBSPOT_API_URL=${server.url}`,
+      `export HUBSPOT_APP_URL=${server.url}`,
+      'export HUBSPOT_CLIENT_ID=sandbox-client',
+      'export HUBSPOT_CLIENT_SECRET=sandbox-secret',
+      `export HUBSPOT_APP_ID=${server.sandbox.appId}`,
+      `# Another address of the app: --app http://localhost:PORT (redirects and webhooks are checked against it).`,
+      `# Webhooks go to ${values.app}/webhooks/hubspot; calls: ${server.url}/_sandbox/log, deals: ${server.url}/_sandbox/tables/${portalId}/deals`,
       '',
     ].join('\n'),
   );
@@ -48,4 +49,12 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  const why = error instanceof Error ? error.message : String(error);
+  process.stderr.write(
+    `${why}\nusage: npm run sandbox -- [--crm hubspot] [--port 4010] [--app http://localhost:8080] [--seed 1] [--empty]\n`,
+  );
+  process.exitCode = 64;
+}

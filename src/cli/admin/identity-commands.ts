@@ -14,7 +14,8 @@ import { parseKeys } from '../../platform/config.ts';
 import { type Database, withOrganization } from '../../platform/db/client.ts';
 import { BadUsage, CannotDo, countOf, type Given, oneOf, type TenantCommand, textOf } from './command.ts';
 
-const PROVIDERS = ['hubspot', 'salesforce', 'pipedrive'] as const satisfies readonly Provider[];
+/** Those that this build can connect. */
+const PROVIDERS = ['hubspot'] as const satisfies readonly Provider[];
 const DAY_MS = 86_400_000;
 const text = { type: 'string' } as const;
 
