@@ -20,7 +20,8 @@ const LATENCY_MS = 20;
 /** Between two changes the call budgets fill up again: a change meets an idle system. */
 const REST_MS = 1_200;
 const GIVE_UP_MS = 30_000;
-const LOOK_EVERY_MS = 5;
+/** Looking costs the same two processors that are looked at. */
+const LOOK_EVERY_MS = 15;
 
 /**
  * From our receipt of a webhook to the moment the card shows the new amounts as written to the CRM; HubSpot answers after
