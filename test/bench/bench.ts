@@ -31,13 +31,15 @@ async function run(args: readonly string[]): Promise<number> {
     process.stderr.write(`${asked}\n`);
     return EXIT_USAGE;
   }
-  const note = (text: string) => void process.stderr.write(`  ${text}\n`);
+  let interrupted = false;
+  const note = (text: string) => {
+    if (!interrupted) process.stderr.write(`  ${text}\n`);
+  };
   const ground = await layGround({ deals: asked.deals, note });
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)
-    process.once(signal, () => void ground.close().finally(() => process.exit(code)));
+  leaveNothingBehind(() => {
+    interrupted = true;
+    return ground.close();
+  });
   const figures: Figure[] = [];
   try {
     for (const bench of BENCHES) {
@@ -53,6 +55,16 @@ async function run(args: readonly string[]): Promise<number> {
   }
   if (!asked.json) process.stdout.write(toTable(figures));
   return 0;
+}
+
+/** Ctrl-C ends in the middle of something: what then fails because its database is gone has nothing more to say. */
+function leaveNothingBehind(close: () => Promise<void>): void {
+  const stop = (code: number) => {
+    for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, () => {});
+    void close().finally(() => process.exit(code));
+  };
+  process.once('SIGINT', () => stop(130));
+  process.once('SIGTERM', () => stop(143));
 }
 
 /** What was asked for, or a sentence about what cannot be. No name means every name. */

@@ -33,15 +33,16 @@ export async function layGround(options: {
     throw error;
   });
   let databases = 0;
+  let closed: Promise<void> | null = null;
   return {
     ...options,
     createDatabase: () => {
       databases += 1;
       return createDatabase(server, `bench_${databases}`);
     },
-    close: async () => {
-      await server.stop();
-      forget();
+    close: () => {
+      closed ??= server.stop().finally(forget);
+      return closed;
     },
   };
 }
